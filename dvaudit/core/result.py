@@ -1,0 +1,70 @@
+"""ValuationResult: what every valuator returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class ValuationResult:
+    """Values of n samples in dataset order; NaN where a sample has no label and was not scored.
+
+    Attributes:
+        valuator: the method's registered name.
+        values: (n,) float64, higher = more useful, for every method.
+        flagged: (n,) bool, the method's own call that the label is wrong; None where it makes none.
+        suggested_labels: (n,) label text or None per sample; None where the method has none.
+        margins: (n,) float64, how far the suggestion beats the given label; positive = suspicious.
+        std_errors: (n,) float64, None for exact methods.
+        columns: the method's own quantities, (n,) each, under their paper names.
+        status: one sentence: what was done, and what was repaired on the way.
+        stats: ridge, clamps, duplicates, seconds per stage, device, plan; JSON-able.
+    """
+
+    valuator: str
+    ids: tuple[str, ...]
+    given_labels: NDArray[np.object_]
+    values: NDArray[np.float64]
+    flagged: NDArray[np.bool_] | None = None
+    suggested_labels: NDArray[np.object_] | None = None
+    margins: NDArray[np.float64] | None = None
+    std_errors: NDArray[np.float64] | None = None
+    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    status: str = ""
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+    def suspicion_ranks(self) -> NDArray[np.float64]:
+        """(n,) 1 = most suspicious; ties keep input order; NaN where the sample was not scored."""
+        return suspicion_ranks(self.values)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per sample: id, given_label, value, suspicion_rank, flagged, and the rest."""
+        n = len(self.ids)
+        nothing = np.full(n, None, dtype=object)
+        frame = {
+            "id": np.asarray(self.ids, dtype=object),
+            "given_label": self.given_labels,
+            "value": self.values,
+            "suspicion_rank": pd.array(self.suspicion_ranks(), dtype="Int64"),
+            "flagged": np.zeros(n, dtype=bool) if self.flagged is None else self.flagged,
+            "suggested_label": nothing if self.suggested_labels is None else self.suggested_labels,
+        }
+        if self.margins is not None:
+            frame["margin"] = self.margins
+        if self.std_errors is not None:
+            frame["std_error"] = self.std_errors
+        return pd.DataFrame({**frame, **self.columns})
+
+
+def suspicion_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (n,) ranks of values (higher = more useful), 1 = lowest; NaN stays NaN."""
+    ranks = np.full(len(values), np.nan)
+    scored = np.flatnonzero(np.isfinite(values))
+    ranks[scored[np.argsort(values[scored], kind="stable")]] = np.arange(1, len(scored) + 1)
+    return ranks

@@ -1,0 +1,121 @@
+"""Settings: one frozen dataclass per method; form, CLI, docs, check and stored JSON all read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from dvaudit.core.errors import SettingsError
+
+S = TypeVar("S")
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare a settings field: its default, one sentence of help, bounds or choices."""
+    return field(
+        default=default, metadata={"help": help, "low": low, "high": high, "choices": choices}
+    )
+
+
+@dataclass(frozen=True)
+class SettingSpec:
+    """Everything a form or a help page needs to know of one setting."""
+
+    name: str
+    type: type[int] | type[float] | type[bool] | type[str]
+    optional: bool  # None is allowed, and means "choose for me"
+    default: Any
+    help: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+
+
+def specs(cls: type) -> tuple[SettingSpec, ...]:
+    """Return the specs of a settings dataclass in declaration order."""
+    hints = get_type_hints(cls)
+    out = []
+    for item in fields(cls):
+        alternatives = get_args(hints[item.name]) or (hints[item.name],)
+        base = next(kind for kind in alternatives if kind is not type(None))
+        if item.default is MISSING:
+            raise TypeError(f"{cls.__qualname__}.{item.name} has no default")
+        meta = item.metadata
+        out.append(
+            SettingSpec(
+                item.name,
+                base,
+                type(None) in alternatives,
+                item.default,
+                meta["help"],
+                meta["low"],
+                meta["high"],
+                meta["choices"],
+            )
+        )
+    return tuple(out)
+
+
+def parse(cls: type[S], given: Mapping[str, Any], owner: str) -> S:
+    """Build settings from names and values (text from a command line is converted).
+
+    Raises:
+        SettingsError: an unknown name, a value of another type, or one out of bounds.
+    """
+    known = {spec.name: spec for spec in specs(cls)}
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(known)}."
+            raise SettingsError(f"{owner} has no setting {name!r}; {hint}")
+    return cls(**{name: _convert(known[name], value, owner) for name, value in given.items()})
+
+
+def _convert(spec: SettingSpec, value: Any, owner: str) -> Any:
+    where = f"{owner}.{spec.name}"
+    if value is None or (spec.type is not str and value in ("none", "None", "auto", "")):
+        if spec.optional:
+            return None
+        raise SettingsError(f"{where} needs a value of type {spec.type.__name__}; it got none.")
+    converted = _as_type(spec.type, value, where)
+    if spec.choices and converted not in spec.choices:
+        raise SettingsError(f"{where} is {value!r}; choose one of: {', '.join(spec.choices)}.")
+    if spec.type in (int, float):
+        _check_bounds(spec, converted, where)
+    return converted
+
+
+def _as_type(kind: type, value: Any, where: str) -> Any:
+    if kind is bool:
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if str(value).lower() in words:
+            return words[str(value).lower()]
+        raise SettingsError(f"{where} is {value!r}; give true or false.")
+    try:
+        converted = kind(value)
+    except (TypeError, ValueError):
+        raise SettingsError(
+            f"{where} is {value!r}; give a value of type {kind.__name__}."
+        ) from None
+    if kind is int and isinstance(value, float) and converted != value:
+        raise SettingsError(f"{where} is {value!r}; give a whole number.")
+    return converted
+
+
+def _check_bounds(spec: SettingSpec, value: float, where: str) -> None:
+    if not math.isfinite(value):
+        raise SettingsError(f"{where} is {value!r}; give a finite number.")
+    if spec.low is not None and value < spec.low:
+        raise SettingsError(f"{where} is {value!r}; the least allowed is {spec.low:g}.")
+    if spec.high is not None and value > spec.high:
+        raise SettingsError(f"{where} is {value!r}; the most allowed is {spec.high:g}.")
