@@ -22,6 +22,8 @@ class ValuationResult:
         suggested_labels: (n,) label text or None per sample; None where the method has none.
         margins: (n,) float64, how far the suggestion beats the given label; positive = suspicious.
         std_errors: (n,) float64, None for exact methods.
+        class_scores: (n, k) leave-one-out scores of the `scored_classes`, higher = more likely.
+        scored_classes: the k classes that occur among labelled samples.
         columns: the method's own quantities, (n,) each, under their paper names.
         status: one sentence: what was done, and what was repaired on the way.
         stats: ridge, clamps, duplicates, seconds per stage, device, plan; JSON-able.
@@ -35,6 +37,8 @@ class ValuationResult:
     suggested_labels: NDArray[np.object_] | None = None
     margins: NDArray[np.float64] | None = None
     std_errors: NDArray[np.float64] | None = None
+    class_scores: NDArray[np.float64] | None = None
+    scored_classes: tuple[str, ...] = ()
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     status: str = ""
     stats: Mapping[str, Any] = field(default_factory=dict)
@@ -47,11 +51,11 @@ class ValuationResult:
         """One row per sample: id, given_label, value, suspicion_rank, flagged, and the rest."""
         n = len(self.ids)
         nothing = np.full(n, None, dtype=object)
-        frame = {
+        frame: dict[str, Any] = {
             "id": np.asarray(self.ids, dtype=object),
             "given_label": self.given_labels,
             "value": self.values,
-            "suspicion_rank": pd.array(self.suspicion_ranks(), dtype="Int64"),
+            "suspicion_rank": pd.Series(self.suspicion_ranks()).astype("Int64"),
             "flagged": np.zeros(n, dtype=bool) if self.flagged is None else self.flagged,
             "suggested_label": nothing if self.suggested_labels is None else self.suggested_labels,
         }

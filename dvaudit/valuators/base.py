@@ -1,0 +1,196 @@
+"""The interface every valuator fills, and the checks made for all of them.
+
+A new method is one file: a final class with its texts, a frozen Settings dataclass, `estimate`
+and `_value`, decorated with `registry.register` and imported in the package's `__init__`.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvaudit.core.dataset import Dataset, Task
+from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.machine import Cost, Machine
+from dvaudit.core.progress import Progress, silent
+from dvaudit.core.result import ValuationResult
+from dvaudit.core.settings import parse
+from dvaudit.valuators.shared import Shared
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a method sees: only samples with a known label, m of them, as vectors.
+
+    Attributes:
+        vectors: (m, d).
+        labels: (m,) int64 class codes, or float64 targets.
+        class_names: the classes that `labels` index; each has at least one sample.
+    """
+
+    task: Task
+    vectors: NDArray[np.floating]
+    labels: NDArray[np.int64] | NDArray[np.float64]
+    class_names: tuple[str, ...]
+    seed: int
+    device: str
+    progress: Progress
+    shared: Shared
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a method returns for the m samples of a Problem; see ValuationResult for the fields.
+
+    `suggested` holds class codes (-1 for none) or float targets (NaN for none).
+    """
+
+    values: NDArray[np.float64]
+    flagged: NDArray[np.bool_] | None = None
+    suggested: NDArray[np.int64] | NDArray[np.float64] | None = None
+    margins: NDArray[np.float64] | None = None
+    std_errors: NDArray[np.float64] | None = None
+    class_scores: NDArray[np.float64] | None = None
+    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    status: str = ""
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Valuator(ABC):
+    """A method that gives every labelled sample a value; higher = more useful."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str]
+    tasks: ClassVar[frozenset[Task]]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    detects_mislabels: ClassVar[bool]
+    Settings: ClassVar[type]
+
+    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
+        self.settings: Any = parse(self.Settings, settings or {}, self.name)
+
+    @abstractmethod
+    def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:
+        """Return the cost of `value` on data of this size, vectors given."""
+
+    @abstractmethod
+    def _value(self, problem: Problem) -> Scores:
+        """Return the scores of the problem's m samples."""
+
+    def value(
+        self,
+        data: Dataset,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        progress: Progress = silent,
+        shared: Shared | None = None,
+    ) -> ValuationResult:
+        """Value every labelled sample of `data`; samples without a label get NaN.
+
+        Raises:
+            UnsuitableDataError: the task is not one of `tasks`, or no sample has a label.
+        """
+        self._check(data)
+        shared = shared or Shared()
+        start = time.perf_counter()
+        features = shared.features(data, seed=seed, device=device, progress=progress)
+        rows = np.flatnonzero(data.labelled)
+        labels, class_names = _compact_labels(data, rows)
+        problem = Problem(
+            data.task,
+            features.matrix[rows],
+            labels,
+            class_names,
+            seed,
+            device,
+            progress,
+            shared,
+        )
+        scores = self._value(problem)
+        stats = {
+            **scores.stats,
+            "settings": asdict(self.settings),
+            "extractor": features.extractor,
+            "device": device,
+            "scored": len(rows),
+            "unlabelled": len(data) - len(rows),
+            "seconds_total": round(time.perf_counter() - start, 3),
+        }
+        return _expand(self.name, data, rows, class_names, scores, stats)
+
+    def _check(self, data: Dataset) -> None:
+        if data.task not in self.tasks:
+            raise UnsuitableDataError(
+                f"{self.name} works on {' and '.join(sorted(self.tasks))}; this dataset is for "
+                f"{data.task}. Choose another method, or set the label column and the task."
+            )
+        if not data.labelled.any():
+            raise UnsuitableDataError(
+                f"None of the {len(data):,} samples has a label; choose the label column."
+            )
+
+
+def _compact_labels(
+    data: Dataset, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64] | NDArray[np.float64], tuple[str, ...]]:
+    """Return the labels of `rows`, codes renumbered over the classes that occur in them."""
+    assert data.labels is not None
+    if data.task is not Task.CLASSIFICATION:
+        return data.labels[rows].astype(np.float64), ()
+    present, codes = np.unique(data.labels[rows].astype(np.int64), return_inverse=True)
+    return codes.astype(np.int64), tuple(data.class_names[code] for code in present)
+
+
+def _expand(
+    name: str,
+    data: Dataset,
+    rows: NDArray[np.int64],
+    class_names: tuple[str, ...],
+    scores: Scores,
+    stats: Mapping[str, Any],
+) -> ValuationResult:
+    def spread(part: NDArray[np.float64]) -> NDArray[np.float64]:
+        whole = np.full((len(data), *part.shape[1:]), np.nan)
+        whole[rows] = part
+        return whole
+
+    flagged = None
+    if scores.flagged is not None:
+        flagged = np.zeros(len(data), dtype=bool)
+        flagged[rows] = scores.flagged
+    suggested = None
+    if scores.suggested is not None:
+        suggested = np.full(len(data), None, dtype=object)
+        suggested[rows] = _label_text(scores.suggested, class_names)
+    return ValuationResult(
+        valuator=name,
+        ids=data.ids,
+        given_labels=data.label_text(),
+        values=spread(scores.values),
+        flagged=flagged,
+        suggested_labels=suggested,
+        margins=None if scores.margins is None else spread(scores.margins),
+        std_errors=None if scores.std_errors is None else spread(scores.std_errors),
+        class_scores=None if scores.class_scores is None else spread(scores.class_scores),
+        scored_classes=class_names,
+        columns={key: spread(column) for key, column in scores.columns.items()},
+        status=scores.status,
+        stats=stats,
+    )
+
+
+def _label_text(
+    suggested: NDArray[np.int64] | NDArray[np.float64], class_names: tuple[str, ...]
+) -> list[str | None]:
+    if class_names:
+        return [class_names[int(code)] if code >= 0 else None for code in suggested]
+    return [f"{target:.6g}" if np.isfinite(target) else None for target in suggested]

@@ -1,0 +1,96 @@
+"""Targets, costs and regression flags that the kernel methods share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvaudit.core.dataset import Task
+from dvaudit.core.machine import GIB, Cost, Machine
+from dvaudit.kernels import Inverse
+from dvaudit.valuators.base import Problem
+
+REGRESSION_CUTOFF = 3.0  # robust standard deviations
+MAD_TO_SIGMA = 1.4826  # median absolute deviation of a normal variable, inverted
+
+
+def one_vs_rest(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """Return the (m, k) targets: +1 in the column of the sample's own class, -1 elsewhere."""
+    targets = np.full((len(labels), classes), -1.0)
+    targets[np.arange(len(labels)), labels] = 1.0
+    return targets
+
+
+def standardised(targets: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+    """Return (targets - mean) / scale, the mean, and the scale (1 for constant targets)."""
+    mean, scale = float(targets.mean()), float(targets.std())
+    if scale <= 1e-12 * max(abs(mean), 1e-300):
+        scale = 1.0
+    return (targets - mean) / scale, mean, scale
+
+
+def kernel_targets(problem: Problem) -> NDArray[np.float64]:
+    """Return the (m, k) right-hand sides of a problem; k = 1 for regression."""
+    if problem.task is Task.CLASSIFICATION:
+        return one_vs_rest(problem.labels.astype(np.int64), len(problem.class_names))
+    return standardised(problem.labels.astype(np.float64))[0][:, None]
+
+
+def robust_units(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return |residuals| over their robust standard deviation (0 where that is 0)."""
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(residuals - np.median(residuals))))
+    if spread == 0:
+        return np.zeros_like(residuals)
+    return np.abs(residuals) / spread
+
+
+def kernel_cost(samples: int, dimensions: int, machine: Machine, precision: str) -> Cost:
+    """Return the cost of one exact kernel system: Gram matrix, factor, inverse diagonal."""
+    double = precision == "float64" or (
+        precision == "auto" and _bytes(samples, 8) <= machine.memory
+    )
+    operations = samples**2 * dimensions + 2 * samples**3 / 3 + 60 * samples**2
+    speed = machine.flops * (0.7 if double else 1.4)  # of a matrix product's speed, measured
+    needed = _bytes(samples, 8 if double else 4)
+    name = "float64" if double else "float32"
+    plan = f"exact, {name}, one factorisation in place ({needed / GIB:.2g} GiB)"
+    if needed > machine.memory:
+        plan = f"does not fit: {plan}, {machine.memory / GIB:.2g} GiB are free"
+    return Cost(operations / speed, needed, plan)
+
+
+def repairs(inverse: Inverse, ridge: float) -> list[str]:
+    """Return a sentence for each thing that was repaired to make the system solvable."""
+    found = []
+    if inverse.gram.duplicate_rows:
+        found.append(
+            f"{inverse.gram.duplicate_rows:,} samples point the same way as an earlier one."
+        )
+    if inverse.gram.zero_rows:
+        found.append(
+            f"{inverse.gram.zero_rows:,} samples have no direction (all features zero) and are "
+            "taken as unlike every other."
+        )
+    if inverse.factor.forced:
+        found.append(f"The ridge was raised from {ridge:g} to {inverse.factor.ridge:g}.")
+    return found
+
+
+def system_stats(inverse: Inverse, ridge: float, precision: str) -> dict[str, Any]:
+    """Return the JSON-able record of how the system was solved."""
+    return {
+        "ridge": inverse.factor.ridge,
+        "ridge_asked": ridge,
+        "ridge_forced": inverse.factor.forced,
+        "precision": precision,
+        "duplicate_rows": inverse.gram.duplicate_rows,
+        "zero_rows": inverse.gram.zero_rows,
+        "clamped_cosines": inverse.gram.clamped,
+        "seconds": {name: round(value, 3) for name, value in inverse.seconds.items()},
+    }
+
+
+def _bytes(samples: int, width: int) -> int:
+    return int(1.15 * samples * samples * width)

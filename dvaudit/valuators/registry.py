@@ -1,0 +1,45 @@
+"""The valuators by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from dvaudit.core.errors import SettingsError
+from dvaudit.valuators.base import Valuator
+
+V = TypeVar("V", bound=type[Valuator])
+
+_REGISTERED: dict[str, type[Valuator]] = {}
+
+
+def register(cls: V) -> V:
+    """Add a valuator class under its name; a taken name is refused."""
+    if cls.name in _REGISTERED:
+        raise ValueError(f"a valuator named {cls.name!r} is already registered")
+    _REGISTERED[cls.name] = cls
+    return cls
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all valuators, in order of registration."""
+    return tuple(_REGISTERED)
+
+
+def lookup(name: str) -> type[Valuator]:
+    """Return the class registered under `name`.
+
+    Raises:
+        SettingsError: no such valuator.
+    """
+    if name not in _REGISTERED:
+        close = get_close_matches(name, _REGISTERED, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names())}."
+        raise SettingsError(f"There is no valuator {name!r}; {hint}")
+    return _REGISTERED[name]
+
+
+def get(name: str, settings: Mapping[str, Any] | None = None) -> Valuator:
+    """Return the valuator `name` with these settings, checked."""
+    return lookup(name)(settings)

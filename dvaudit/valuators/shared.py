@@ -1,0 +1,68 @@
+"""What the valuators of one audit compute once: the vectors and the kernel system."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvaudit import features, kernels
+from dvaudit.core.dataset import Dataset
+from dvaudit.core.progress import Progress
+
+if TYPE_CHECKING:
+    from dvaudit.features import Features
+    from dvaudit.kernels import KernelSystem
+
+
+class Shared:
+    """Vectors and kernel system of one dataset, made on first use.
+
+    Args:
+        extractor: name of the feature extractor; None chooses by the kind of data.
+        settings: the extractor's settings.
+        cache: folder where vectors are kept by content; None keeps none.
+    """
+
+    def __init__(
+        self,
+        extractor: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self.extractor, self.settings, self.cache = extractor, settings, cache
+        self._features: tuple[tuple[str, int], Features] | None = None
+        self._system: tuple[tuple[str, str, str], KernelSystem] | None = None
+
+    def features(self, data: Dataset, *, seed: int, device: str, progress: Progress) -> Features:
+        """Return the vectors of `data`, one row per sample."""
+        key = (data.fingerprint, seed)
+        if self._features is None or self._features[0] != key:
+            made = features.extract(
+                data,
+                self.extractor,
+                settings=self.settings,
+                seed=seed,
+                device=device,
+                cache=self.cache,
+                progress=progress,
+            )
+            self._features = (key, made)
+        return self._features[1]
+
+    def system(self, vectors: NDArray[np.floating], precision: str, device: str) -> KernelSystem:
+        """Return the kernel system of `vectors`, the same one for the same content."""
+        key = (_digest(vectors), precision, device)
+        if self._system is None or self._system[0] != key:
+            self._system = None  # release the old factor before the next is made
+            self._system = (key, kernels.KernelSystem(vectors, precision, device))
+        return self._system[1]
+
+
+def _digest(vectors: NDArray[np.floating]) -> str:
+    contiguous = np.ascontiguousarray(vectors)
+    return hashlib.sha256(contiguous.data).hexdigest()
