@@ -124,10 +124,13 @@ def _partial_flags(
     partial = -2 d f, with f the leave-one-out prediction of the sample's own class, so the
     paper's test (partial > 0) asks whether f < 0, that is P(class | sample) < 1/2. That is the
     even-odds point at the paper's 1:1 ratio only. With a share p of the samples in the class the
-    even-odds point of f is 2 p - 1; at 1:1 the two tests are the same.
+    even-odds point of f is 2 p - 1; at 1:1 the two tests are the same. Classes of more than half
+    keep the paper's test, or most samples of a majority would be flagged for being unsurprising.
     """
     codes = problem.labels.astype(np.int64)
     share = np.bincount(codes, minlength=len(problem.class_names)) / len(codes)
     prediction = -partial / (2 * diagonal)
     # A lone sample of its class has nothing to be compared with, whatever the sign says.
-    return np.asarray((prediction < 2 * share[codes] - 1) & (share[codes] * len(codes) > 1.5))
+    return np.asarray(
+        (prediction < np.minimum(2 * share[codes] - 1, 0)) & (share[codes] * len(codes) > 1.5)
+    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from dvaudit.core.dataset import Task
 from dvaudit.core.errors import SettingsError
+from dvaudit.core.settings import SettingSpec, specs
 from dvaudit.valuators.base import Valuator
 
 V = TypeVar("V", bound=type[Valuator])
@@ -43,3 +46,34 @@ def lookup(name: str) -> type[Valuator]:
 def get(name: str, settings: Mapping[str, Any] | None = None) -> Valuator:
     """Return the valuator `name` with these settings, checked."""
     return lookup(name)(settings)
+
+
+@dataclass(frozen=True)
+class ValuatorInfo:
+    """A valuator as a form, a help page or a listing shows it."""
+
+    name: str
+    title: str
+    summary: str
+    reference: str
+    tasks: frozenset[Task]
+    needs: frozenset[str]
+    detects_mislabels: bool
+    settings: tuple[SettingSpec, ...]
+
+
+def describe() -> tuple[ValuatorInfo, ...]:
+    """Return every valuator with its texts and settings, in order of registration."""
+    return tuple(
+        ValuatorInfo(
+            name=cls.name,
+            title=cls.title,
+            summary=cls.summary,
+            reference=cls.reference,
+            tasks=cls.tasks,
+            needs=cls.needs,
+            detects_mislabels=cls.detects_mislabels,
+            settings=specs(cls.Settings),
+        )
+        for cls in _REGISTERED.values()
+    )

@@ -1,0 +1,145 @@
+"""The dvaudit command: audit a dataset, list the valuators, open the app."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from dvaudit import audits, serving, valuators
+from dvaudit.core.errors import DvauditError, SettingsError
+from dvaudit.core.settings import SettingSpec
+
+EXIT_REFUSED, EXIT_ABOVE = 2, 3
+
+app = typer.Typer(
+    name="dvaudit",
+    help="Find the wrong labels and the worthless samples in a dataset.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command("audit")
+def audit_command(
+    path: Annotated[Path, typer.Argument(help="Zip or folder of images, or a table.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    label: Annotated[str | None, typer.Option(help="Label column.")] = None,
+    id: Annotated[str | None, typer.Option(help="Column of unique sample names.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column of contributor names.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification or regression.")] = None,
+    valuator: Annotated[list[str] | None, typer.Option(help="Method; may be repeated.")] = None,
+    set: Annotated[list[str] | None, typer.Option(help="NAME.key=value; may be repeated.")] = None,
+    features: Annotated[str | None, typer.Option(help="Feature extractor.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    fail_above: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Exit with 3 when the estimated share of wrong labels is above this.",
+        ),
+    ] = None,
+) -> None:
+    """Audit a dataset and write samples, corrections and a report to a folder."""
+    data = audits.load(path, label=label, id=id, group=group, task=task)
+    typer.echo(audits.describe_dataset(data))
+    done = audits.audit(
+        data,
+        valuator or list(audits.DEFAULT_VALUATORS),
+        seed=seed,
+        device=device,
+        extractor=features,
+        settings=_settings(set or []),
+        progress=_progress_line(),
+    )
+    written = audits.save(done, out)
+    typer.echo(audits.describe_findings(done))
+    typer.echo(f"Written to {out}: {', '.join(sorted(item.name for item in written))}")
+    rate = done.findings.error_rate.rate
+    if fail_above is None:
+        return
+    if rate is None:
+        raise DvauditError(
+            f"--fail-above needs an estimated error rate: {done.findings.error_rate.how}"
+        )
+    if rate > fail_above:
+        typer.echo(f"The estimated share of wrong labels, {rate:.1%}, is above {fail_above:.1%}.")
+        raise typer.Exit(EXIT_ABOVE)
+
+
+@app.command("valuators")
+def valuators_command() -> None:
+    """List the valuators with their settings."""
+    for info in valuators.describe():
+        tasks = ", ".join(sorted(info.tasks))
+        typer.echo(f"{info.name}  {info.title} ({tasks})\n    {info.summary}\n    {info.reference}")
+        for spec in info.settings:
+            typer.echo(f"    --set {info.name}.{spec.name}={_default(spec)}\n        {spec.help}")
+
+
+@app.command("serve")
+def serve_command(
+    port: Annotated[int, typer.Option(help="Port of the app.")] = 8501,
+    address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Add the sample dataset, already audited.")
+    ] = False,
+) -> None:
+    """Open the app in this terminal; stop it with Ctrl+C."""
+    if sample:
+        typer.echo("Preparing the sample dataset ...")
+        audits.add_sample(audits.workspace())
+    raise typer.Exit(serving.serve(address, port))
+
+
+def main() -> None:
+    """Run the command line; a refusal is one line on standard error and exit status 2."""
+    try:
+        status = app(standalone_mode=False)
+    except DvauditError as refusal:
+        typer.echo(f"dvaudit: {refusal}", err=True)
+        sys.exit(EXIT_REFUSED)
+    except click.ClickException as misuse:
+        misuse.show()
+        sys.exit(misuse.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        typer.echo("Stopped.", err=True)
+        sys.exit(130)
+    sys.exit(status or 0)
+
+
+def _settings(given: list[str]) -> dict[str, dict[str, str]]:
+    """Parse NAME.key=value items into settings by valuator."""
+    settings: dict[str, dict[str, str]] = {}
+    for item in given:
+        target, equals, value = item.partition("=")
+        name, dot, key = target.rpartition(".")
+        if not (equals and dot and name and key):
+            raise SettingsError(f"--set {item!r} is not of the form NAME.key=value.")
+        settings.setdefault(name, {})[key] = value
+    return settings
+
+
+def _default(spec: SettingSpec) -> str:
+    return "auto" if spec.default is None else str(spec.default)
+
+
+def _progress_line() -> audits.Progress:
+    """Return a Progress that rewrites one line of a terminal, and writes nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return audits.silent
+
+    def show(fraction: float, stage: str) -> None:
+        sys.stderr.write(f"\r\033[K{fraction:4.0%}  {stage[:90]}")
+        if fraction >= 1:
+            sys.stderr.write("\r\033[K")
+        sys.stderr.flush()
+
+    return show

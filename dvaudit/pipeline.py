@@ -1,0 +1,159 @@
+"""One audit from data to findings: vectors, values, findings, and the record to run it again."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from dvaudit import findings, valuators
+from dvaudit.core.dataset import Dataset
+from dvaudit.core.device import resolve_device
+from dvaudit.core.errors import SettingsError
+from dvaudit.core.progress import Progress, part, silent
+from dvaudit.core.result import ValuationResult
+from dvaudit.findings import Findings
+
+SCHEMA_VERSION = 1
+RECORDED_PACKAGES = ("dvaudit", "numpy", "pandas", "scipy", "scikit-learn", "torch", "pillow")
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """A finished audit.
+
+    Attributes:
+        results: by valuator name, in the order asked for.
+        record: schema version, fingerprint, settings, seed, device, versions and timings: enough
+            to run the audit again; JSON-able.
+    """
+
+    data: Dataset
+    results: Mapping[str, ValuationResult]
+    findings: Findings
+    record: Mapping[str, Any]
+
+    def to_frame(self) -> Any:
+        """Return one row per sample: the consensus, then each valuator's own columns."""
+        return self.findings.samples
+
+
+def value(
+    data: Dataset,
+    valuator: str,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    extractor: str | None = None,
+    progress: Progress = silent,
+    **settings: Any,
+) -> ValuationResult:
+    """Value every labelled sample by one method; its settings go in as keywords."""
+    method = valuators.get(valuator, settings)
+    shared = valuators.Shared(extractor)
+    return method.value(
+        data, seed=seed, device=resolve_device(device), progress=progress, shared=shared
+    )
+
+
+def audit(
+    data: Dataset,
+    names: Sequence[str] = ("kernel-loo", "cg-score"),
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    extractor: str | None = None,
+    extractor_settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> Audit:
+    """Value `data` by each method of `names` and gather the findings.
+
+    Args:
+        extractor: feature extractor; None chooses by the kind of data.
+        settings: by valuator name, setting names and values.
+        cache: folder where feature vectors are kept by content.
+
+    Raises:
+        SettingsError: no method, one named twice, or settings for a method not in `names`.
+    """
+    start = time.perf_counter()
+    methods = _methods(names, settings or {})
+    place = resolve_device(device)
+    shared = valuators.Shared(extractor, extractor_settings, cache)
+    vectors = shared.features(data, seed=seed, device=place, progress=part(progress, 0.0, 0.25))
+    results = {}
+    for index, method in enumerate(methods):
+        low, high = (0.25 + 0.55 * (index + step) / len(methods) for step in (0, 1))
+        results[method.name] = method.value(
+            data,
+            seed=seed,
+            device=place,
+            progress=_named(part(progress, low, high), method.title),
+            shared=shared,
+        )
+    found = findings.find(
+        data,
+        vectors.matrix,
+        results,
+        progress=_named(part(progress, 0.8, 1.0), "Findings"),
+    )
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dataset": {"name": data.name, "fingerprint": data.fingerprint, "samples": len(data)},
+        "features": {
+            "extractor": vectors.extractor,
+            "settings": dict(vectors.settings),
+            "dimensions": int(vectors.matrix.shape[1]),
+            "from_cache": vectors.from_cache,
+            "seconds": round(vectors.seconds, 3),
+            "notes": list(vectors.notes),
+        },
+        "valuators": {
+            name: {"status": result.status, **result.stats} for name, result in results.items()
+        },
+        "seed": seed,
+        "device": place,
+        "versions": _versions(),
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    progress(1.0, "Done")
+    return Audit(data, results, found, record)
+
+
+def _methods(
+    names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]
+) -> list[valuators.Valuator]:
+    if not names:
+        raise SettingsError(f"Name at least one valuator of: {', '.join(valuators.names())}.")
+    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    if repeated:
+        raise SettingsError(f"{', '.join(repeated)} is named twice; name each valuator once.")
+    stray = [name for name in settings if name not in names]
+    if stray:
+        raise SettingsError(
+            f"There are settings for {', '.join(stray)}, which is not among the valuators of "
+            f"this audit: {', '.join(names)}."
+        )
+    return [valuators.get(name, settings.get(name)) for name in names]
+
+
+def _named(progress: Progress, title: str) -> Progress:
+    return lambda fraction, stage: progress(fraction, f"{title}: {stage}")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in RECORDED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # dvaudit itself, when run from a checkout
+            found[package] = "not installed"
+    return found
