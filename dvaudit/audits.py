@@ -1,0 +1,300 @@
+"""Use cases: one function per thing a person does. The pages and the command line call these.
+
+Nothing here loads torch before an audit runs: the web server imports this module.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dvaudit import jobs, readers, valuators
+from dvaudit.core.dataset import Dataset, Kind, Task
+from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.errors import NotFoundError, UnsuitableDataError
+from dvaudit.core.machine import Cost, this_machine
+from dvaudit.core.progress import Progress, part, silent
+from dvaudit.pipeline import Audit, audit, value
+from dvaudit.readers import Preview, load, preview
+from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
+
+__all__ = [
+    "DEFAULT_VALUATORS",
+    "Audit",
+    "Neighbour",
+    "Preview",
+    "Progress",
+    "audit",
+    "cancel",
+    "decide",
+    "decisions",
+    "estimate",
+    "execute_audit",
+    "execute_import",
+    "latest_audit",
+    "load",
+    "load_stored",
+    "neighbours_of",
+    "preview",
+    "resume",
+    "silent",
+    "start_audit",
+    "start_import",
+    "undo",
+    "value",
+    "workspace",
+]
+
+DEFAULT_VALUATORS = ("kernel-loo", "cg-score")
+TYPICAL_DIMENSIONS = {Kind.IMAGE: 4096, Kind.TABULAR: 128, Kind.VECTOR: 512}
+
+
+@functools.cache
+def workspace() -> Workspace:
+    """Return this process's workspace: the folder DVAUDIT_HOME, or ~/.dvaudit."""
+    return Workspace()
+
+
+# Data
+
+
+def start_import(
+    ws: Workspace,
+    path: Path,
+    *,
+    name: str,
+    copy: bool = True,
+    roles: Mapping[str, str] | None = None,
+    task: str | None = None,
+) -> str:
+    """Register a dataset and queue its import; return the run id.
+
+    Args:
+        copy: keep the file in the workspace, byte for byte; otherwise it is read where it lies.
+        roles: role of each column; what is not named is guessed.
+    """
+    dataset_id = ws.add_dataset(name, path, copy=copy, roles=dict(roles or {}), task=task)
+    return _queue(ws, dataset_id, RunKind.IMPORT, execute_import.__name__, {})
+
+
+def execute_import(ws: Workspace, run: RunRecord, progress: Progress) -> None:
+    """Read a registered dataset and store its samples and thumbnails; the worker calls this."""
+    data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.6))
+    ws.finish_dataset(run.dataset_id, data, part(progress, 0.6, 1.0))
+
+
+def load_stored(ws: Workspace, dataset_id: str, progress: Progress = silent) -> Dataset:
+    """Read a dataset of the workspace from its original file, with its stored roles."""
+    record = ws.dataset(dataset_id)
+    return readers.load(
+        record.source,
+        roles=record.roles or None,
+        task=record.task,
+        name=record.name,
+        progress=progress,
+    )
+
+
+# Audits
+
+
+def estimate(
+    ws: Workspace,
+    dataset_id: str,
+    names: Sequence[str],
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Cost]:
+    """Return what each valuator would cost on a dataset, vectors given."""
+    record = _ready(ws, dataset_id)
+    assert record.kind is not None
+    assert record.samples is not None
+    machine = this_machine()
+    return {
+        name: valuators.get(name, (settings or {}).get(name)).estimate(
+            record.samples, TYPICAL_DIMENSIONS[record.kind], len(record.class_names) or 1, machine
+        )
+        for name in names
+    }
+
+
+def start_audit(
+    ws: Workspace,
+    dataset_id: str,
+    names: Sequence[str] = DEFAULT_VALUATORS,
+    *,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    extractor: str | None = None,
+    extractor_settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> str:
+    """Check the settings and queue an audit; return the run id.
+
+    Raises:
+        SettingsError: an unknown valuator or setting, or a value out of bounds.
+        UnsuitableDataError: the dataset is not ready, or a valuator does not do its task.
+    """
+    record = _ready(ws, dataset_id)
+    for name in names:
+        method = valuators.get(name, (settings or {}).get(name))
+        if record.task not in method.tasks:
+            raise UnsuitableDataError(
+                f"{name} works on {' and '.join(sorted(method.tasks))}; {record.name} is for "
+                f"{record.task or Task.UNSUPERVISED}. Choose another method."
+            )
+    params = {
+        "valuators": list(names),
+        "settings": {name: dict(given) for name, given in (settings or {}).items()},
+        "extractor": extractor,
+        "extractor_settings": dict(extractor_settings or {}),
+        "seed": seed,
+        "device": device,
+    }
+    return _queue(ws, dataset_id, RunKind.AUDIT, execute_audit.__name__, params)
+
+
+def execute_audit(ws: Workspace, run: RunRecord, progress: Progress) -> None:
+    """Audit a dataset of the workspace and store what was found; the worker calls this."""
+    params = run.params
+    done = audit(
+        load_stored(ws, run.dataset_id, part(progress, 0.0, 0.1)),
+        params["valuators"],
+        seed=params["seed"],
+        device=params["device"],
+        extractor=params["extractor"],
+        extractor_settings=params["extractor_settings"],
+        settings=params["settings"],
+        cache=ws.feature_cache,
+        progress=part(progress, 0.1, 0.98),
+    )
+    found = done.findings
+    progress(0.98, "Saving")
+    ws.save_findings(
+        run.id,
+        samples=found.samples,
+        tables={
+            "classes": found.classes,
+            "duplicates": found.duplicates,
+            "confusions": found.confusions,
+        },
+        summary=done.summary(),
+        neighbours={
+            "all_index": found.neighbours.all_index,
+            "all_distance": found.neighbours.all_distance,
+            "same_index": found.neighbours.same_index,
+            "same_distance": found.neighbours.same_distance,
+            "other_index": found.neighbours.other_index,
+            "other_distance": found.neighbours.other_distance,
+        },
+    )
+
+
+def cancel(ws: Workspace, run_id: str) -> None:
+    """Ask a run to stop; it stops within seconds, and can be resumed."""
+    jobs.cancel(ws, run_id)
+
+
+def resume(ws: Workspace, run_id: str) -> None:
+    """Queue a failed, cancelled or interrupted run again."""
+    jobs.resume(ws, run_id)
+
+
+def latest_audit(ws: Workspace, dataset_id: str) -> RunRecord | None:
+    """Return the newest finished audit of a dataset, or None."""
+    audits_of = ws.runs(dataset_id, RunKind.AUDIT)
+    return next((run for run in audits_of if run.status is RunStatus.DONE), None)
+
+
+# Looking at results
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A sample near another one; `angle` in radians."""
+
+    position: int
+    id: str
+    label: str | None
+    angle: float
+
+
+def neighbours_of(ws: Workspace, run_id: str, position: int) -> dict[str, list[Neighbour]]:
+    """Return the nearest samples of the same class ("same") and of other classes ("other").
+
+    For regression the nearest of all are under "same".
+    """
+    found = ws.run_neighbours(run_id, position)
+    samples = ws.run_samples(run_id)
+    return {
+        side: _neighbour_list(samples, found[f"{side}_index"], found[f"{side}_distance"])
+        for side in ("same", "other")
+    }
+
+
+def _neighbour_list(samples: pd.DataFrame, index: Any, distance: Any) -> list[Neighbour]:
+    ids, labels = samples["id"], samples["given_label"]
+    return [
+        Neighbour(int(at), str(ids.iat[at]), _text(labels.iat[at]), float(angle))
+        for at, angle in zip(index, distance, strict=True)
+        if at >= 0
+    ]
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) else str(value)
+
+
+# Review
+
+
+def decide(
+    ws: Workspace, dataset_id: str, sample_id: str, verdict: Verdict, label: str | None = None
+) -> None:
+    """Store a person's verdict on a sample."""
+    Decision(sample_id, verdict, label)  # refuses a relabel without a label
+    ws.decide(dataset_id, sample_id, verdict, label)
+
+
+def undo(ws: Workspace, dataset_id: str) -> Decision | None:
+    """Take the last verdict back; return what was taken back, or None."""
+    return ws.undo(dataset_id)
+
+
+def decisions(ws: Workspace, dataset_id: str) -> dict[str, Decision]:
+    """Return the standing verdicts by sample id."""
+    return ws.decisions(dataset_id)
+
+
+def _queue(
+    ws: Workspace, dataset_id: str, kind: RunKind, function: str, params: dict[str, Any]
+) -> str:
+    run_id = ws.add_run(dataset_id, kind, {"function": f"{__name__}:{function}", **params})
+    jobs.submit(ws, run_id)
+    return run_id
+
+
+def _ready(ws: Workspace, dataset_id: str) -> DatasetRecord:
+    record = ws.dataset(dataset_id)
+    if record.fingerprint is None:
+        raise UnsuitableDataError(
+            f"{record.name} is not ready: its import is {record.status}. Wait for it, or import "
+            "the file again."
+        )
+    return record
+
+
+def find_position(ws: Workspace, run_id: str, sample_id: str) -> int:
+    """Return the position of a sample in dataset order.
+
+    Raises:
+        NotFoundError: no such sample in the run.
+    """
+    matches = ws.run_samples(run_id).index[ws.run_samples(run_id)["id"] == sample_id]
+    if len(matches) == 0:
+        raise NotFoundError(f"There is no sample {sample_id!r} in run {run_id}.")
+    return int(matches[0])
