@@ -13,12 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from dvaudit import jobs, readers, valuators
+from dvaudit import exporting, jobs, readers, sample, valuators
 from dvaudit.core.dataset import Dataset, Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import NotFoundError, UnsuitableDataError
 from dvaudit.core.machine import Cost, this_machine
 from dvaudit.core.progress import Progress, part, silent
+from dvaudit.exporting import Product
 from dvaudit.pipeline import Audit, audit, value
 from dvaudit.readers import Preview, load, preview
 from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
@@ -28,7 +29,9 @@ __all__ = [
     "Audit",
     "Neighbour",
     "Preview",
+    "Product",
     "Progress",
+    "add_sample",
     "audit",
     "cancel",
     "decide",
@@ -36,10 +39,13 @@ __all__ = [
     "estimate",
     "execute_audit",
     "execute_import",
+    "export",
+    "find_position",
     "latest_audit",
     "load",
     "load_stored",
     "neighbours_of",
+    "planned_changes",
     "preview",
     "resume",
     "silent",
@@ -249,6 +255,18 @@ def _text(value: Any) -> str | None:
     return None if pd.isna(value) else str(value)
 
 
+def find_position(ws: Workspace, run_id: str, sample_id: str) -> int:
+    """Return the position of a sample in dataset order.
+
+    Raises:
+        NotFoundError: no such sample in the run.
+    """
+    matches = ws.run_samples(run_id).index[ws.run_samples(run_id)["id"] == sample_id]
+    if len(matches) == 0:
+        raise NotFoundError(f"There is no sample {sample_id!r} in run {run_id}.")
+    return int(matches[0])
+
+
 # Review
 
 
@@ -270,6 +288,60 @@ def decisions(ws: Workspace, dataset_id: str) -> dict[str, Decision]:
     return ws.decisions(dataset_id)
 
 
+# Export
+
+
+def planned_changes(
+    ws: Workspace, dataset_id: str, run_id: str | None = None, *, with_suggestions: bool = False
+) -> dict[str, Decision]:
+    """Return the decisions an export would apply.
+
+    Args:
+        with_suggestions: apply the suggestion to flagged samples that nobody has judged, too.
+    """
+    samples = ws.run_samples(run_id) if run_id and with_suggestions else None
+    return exporting.chosen_decisions(ws.decisions(dataset_id), samples, with_suggestions)
+
+
+def export(
+    ws: Workspace,
+    dataset_id: str,
+    run_id: str | None,
+    product: str,
+    *,
+    with_suggestions: bool = False,
+) -> Path:
+    """Write a product of a dataset and its audit; return the file.
+
+    Raises:
+        NotFoundError: a product other than the dataset is asked for and there is no audit.
+    """
+    wanted = Product(product)
+    changes = planned_changes(ws, dataset_id, run_id, with_suggestions=with_suggestions)
+    folder = ws.root / "exports" / dataset_id / (run_id or "data")
+    if wanted is Product.DATASET:
+        return exporting.write_dataset(load_stored(ws, dataset_id), changes, folder)
+    if run_id is None:
+        raise NotFoundError(f"The {wanted} comes from an audit; run one first.")
+    return exporting.write_product(ws, ws.run(run_id), wanted, changes, folder)
+
+
+def add_sample(ws: Workspace) -> str:
+    """Import and audit the embedded sample in this process; return the dataset id.
+
+    Where the workspace holds the sample with a finished audit, nothing is done.
+    """
+    for record in ws.datasets():
+        if record.name == sample.NAME and latest_audit(ws, record.id):
+            return record.id
+    path = ws.uploads / "sample" / "digits.zip"
+    sample.write_sample(path)
+    run = ws.run(start_import(ws, path, name=sample.NAME))
+    jobs.work_here(ws, run.id)
+    jobs.work_here(ws, start_audit(ws, run.dataset_id))
+    return run.dataset_id
+
+
 def _queue(
     ws: Workspace, dataset_id: str, kind: RunKind, function: str, params: dict[str, Any]
 ) -> str:
@@ -286,15 +358,3 @@ def _ready(ws: Workspace, dataset_id: str) -> DatasetRecord:
             "the file again."
         )
     return record
-
-
-def find_position(ws: Workspace, run_id: str, sample_id: str) -> int:
-    """Return the position of a sample in dataset order.
-
-    Raises:
-        NotFoundError: no such sample in the run.
-    """
-    matches = ws.run_samples(run_id).index[ws.run_samples(run_id)["id"] == sample_id]
-    if len(matches) == 0:
-        raise NotFoundError(f"There is no sample {sample_id!r} in run {run_id}.")
-    return int(matches[0])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
 
 from dvaudit import audits, serving, valuators
-from dvaudit.core.errors import DvauditError, SettingsError
+from dvaudit.core.dataset import Dataset
+from dvaudit.core.errors import DvauditError, SettingsError, some
 from dvaudit.core.settings import SettingSpec
 
 EXIT_REFUSED, EXIT_ABOVE = 2, 3
@@ -49,7 +50,7 @@ def audit_command(
 ) -> None:
     """Audit a dataset and write samples, corrections and a report to a folder."""
     data = audits.load(path, label=label, id=id, group=group, task=task)
-    typer.echo(audits.describe_dataset(data))
+    typer.echo(_dataset_line(data))
     done = audits.audit(
         data,
         valuator or list(audits.DEFAULT_VALUATORS),
@@ -59,8 +60,9 @@ def audit_command(
         settings=_settings(set or []),
         progress=_progress_line(),
     )
-    written = audits.save(done, out)
-    typer.echo(audits.describe_findings(done))
+    written = done.save(out)
+    for line in _finding_lines(done.summary()):
+        typer.echo(line)
     typer.echo(f"Written to {out}: {', '.join(sorted(item.name for item in written))}")
     rate = done.findings.error_rate.rate
     if fail_above is None:
@@ -125,6 +127,34 @@ def _settings(given: list[str]) -> dict[str, dict[str, str]]:
             raise SettingsError(f"--set {item!r} is not of the form NAME.key=value.")
         settings.setdefault(name, {})[key] = value
     return settings
+
+
+def _dataset_line(data: Dataset) -> str:
+    parts = [f"{data.name}: {len(data):,} samples", f"{data.kind} {data.task}"]
+    if data.class_names:
+        parts.append(f"{len(data.class_names)} classes")
+    missing = len(data) - int(data.labelled.sum())
+    if missing:
+        parts.append(f"{missing:,} without a label")
+    if data.unreadable:
+        names = some(item.name for item in data.unreadable)
+        parts.append(f"{len(data.unreadable):,} unreadable ({names})")
+    return ", ".join(parts)
+
+
+def _finding_lines(summary: dict[str, Any]) -> list[str]:
+    rate = summary["error_rate"]
+    share = "not estimated" if rate["rate"] is None else f"{rate['rate']:.1%}"
+    valued = summary["record"]["valuators"]
+    return [
+        *(f"{name}: {result['status']}" for name, result in valued.items()),
+        f"flagged {summary['flagged']:,} of {summary['labelled']:,} labelled samples; "
+        f"estimated share of wrong labels {share}",
+        f"{summary['duplicate_groups']:,} groups of duplicates, "
+        f"{summary['duplicate_conflicts']:,} samples in them with conflicting labels; "
+        f"{summary['outliers']:,} outliers",
+        f"took {summary['record']['seconds']:.0f} s",
+    ]
 
 
 def _default(spec: SettingSpec) -> str:

@@ -11,7 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dvaudit import findings, valuators
+import pandas as pd
+
+from dvaudit import findings, reporting, valuators
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.device import resolve_device
 from dvaudit.core.errors import SettingsError
@@ -38,9 +40,18 @@ class Audit:
     findings: Findings
     record: Mapping[str, Any]
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> pd.DataFrame:
         """Return one row per sample: the consensus, then each valuator's own columns."""
         return self.findings.samples
+
+    def summary(self) -> dict[str, Any]:
+        """Return the record with the counts and the error rate; JSON-able."""
+        return reporting.summary_of(self.data, self.findings, dict(self.record))
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write samples, corrections, report.html and audit.json; return their paths."""
+        report = reporting.report_of(self.data, self.findings, dict(self.record))
+        return reporting.write_all(report, Path(folder))
 
 
 def value(

@@ -22,6 +22,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dvaudit",),
     ("dvaudit.audits",),
     ("dvaudit.pipeline",),
+    ("dvaudit.exporting",),
+    ("dvaudit.reporting", "dvaudit.sample"),
     ("dvaudit.jobs",),
     ("dvaudit.store", "dvaudit.reports", "dvaudit.readers"),
     ("dvaudit.valuators", "dvaudit.findings"),

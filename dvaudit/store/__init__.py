@@ -1,0 +1,25 @@
+"""The workspace on disk: datasets, runs, results and verdicts."""
+
+from dvaudit.store.errors import WorkspaceError
+from dvaudit.store.records import (
+    DatasetRecord,
+    DatasetStatus,
+    RunKind,
+    RunRecord,
+    RunStatus,
+)
+from dvaudit.store.thumbnails import Thumbnails, media_type
+from dvaudit.store.workspace import Workspace, default_root
+
+__all__ = [
+    "DatasetRecord",
+    "DatasetStatus",
+    "RunKind",
+    "RunRecord",
+    "RunStatus",
+    "Thumbnails",
+    "Workspace",
+    "WorkspaceError",
+    "default_root",
+    "media_type",
+]

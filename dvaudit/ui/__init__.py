@@ -1,0 +1,1 @@
+"""The screens' building blocks: the only package that imports streamlit."""

@@ -1,0 +1,110 @@
+"""The valuation card: how the audit was made, in rows a reviewer can check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dvaudit.reports.types import Report
+
+Rows = list[tuple[str, str]]
+
+
+def card(report: Report) -> list[tuple[str, Rows]]:
+    """Return the sections of the card, each a title and (label, text) rows."""
+    record = report.record
+    sections = [
+        ("Data", _data(report)),
+        ("Features", _features(record.get("features", {}))),
+        *(
+            (f"Method: {name}", _method(details))
+            for name, details in record.get("valuators", {}).items()
+        ),
+        ("Error rate", [("How it was made", report.error_rate.how)]),
+        ("Run", _run(record)),
+    ]
+    return [(title, rows) for title, rows in sections if rows]
+
+
+def _data(report: Report) -> Rows:
+    return [
+        ("Name", report.name),
+        ("SHA-256 of content", report.fingerprint),
+        ("Samples", f"{len(report.samples):,}, of them {report.labelled:,} with a label"),
+    ]
+
+
+def _features(features: Mapping[str, Any]) -> Rows:
+    if not features:
+        return []
+    rows = [("Extractor", str(features.get("extractor", "")))]
+    if "dimensions" in features:
+        rows.append(("Dimensions", f"{features['dimensions']:,}"))
+    rows.extend(_settings(features.get("settings", {})))
+    if "seconds" in features:
+        cached = ", from cache" if features.get("from_cache") else ""
+        rows.append(("Time", f"{_seconds(features['seconds'])}{cached}"))
+    rows.extend(("Note", str(note)) for note in features.get("notes", ()))
+    return rows
+
+
+def _method(details: Mapping[str, Any]) -> Rows:
+    """Return status, settings, and every plain number the method reports."""
+    rows = [("Status", str(details["status"]))] if details.get("status") else []
+    rows.extend(_settings(details.get("settings", {})))
+    if "seconds_total" in details:
+        rows.append(("Time", _seconds(details["seconds_total"])))
+    stages = details.get("seconds", {})
+    if isinstance(stages, Mapping) and stages:
+        rows.append(("Time by stage", ", ".join(f"{k} {_seconds(v)}" for k, v in stages.items())))
+    said = {"status", "settings", "seconds", "seconds_total", "extractor"}
+    numbers = {
+        key: value
+        for key, value in details.items()
+        if key not in said and isinstance(value, int | float | str)
+    }
+    rows.extend(
+        (key.replace("_", " ").capitalize(), _value(value)) for key, value in numbers.items()
+    )
+    return rows
+
+
+def _run(record: Mapping[str, Any]) -> Rows:
+    rows: Rows = []
+    if "seed" in record:
+        rows.append(("Seed", _value(record["seed"])))
+    if "device" in record:
+        rows.append(("Device", _value(record["device"])))
+    if "seconds" in record:
+        rows.append(("Time in all", _seconds(record["seconds"])))
+    versions = record.get("versions", {})
+    if versions:
+        rows.append(
+            ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items()))
+        )
+    return rows
+
+
+def _settings(settings: Mapping[str, Any]) -> Rows:
+    if not settings:
+        return []
+    return [("Settings", ", ".join(f"{key} = {_value(value)}" for key, value in settings.items()))]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "automatic"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

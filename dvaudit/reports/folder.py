@@ -1,0 +1,28 @@
+"""All files of an audit in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dvaudit.reports.audit_json import write_audit_json
+from dvaudit.reports.files import write_corrections, write_samples
+from dvaudit.reports.html import render_html
+from dvaudit.reports.types import Report
+
+
+def write_html(report: Report, folder: Path) -> Path:
+    """Write report.html into `folder`; return its path."""
+    path = folder / "report.html"
+    path.write_text(render_html(report), encoding="utf-8")
+    return path
+
+
+def write_all(report: Report, folder: Path) -> list[Path]:
+    """Write samples, corrections, report and audit.json into `folder`, made where missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        *write_samples(report.samples, folder),
+        write_corrections(report.samples, folder),
+        write_html(report, folder),
+        write_audit_json(report, folder),
+    ]

@@ -1,0 +1,259 @@
+"""The report as one HTML page: no script, no network, fit for a screen and for paper."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dvaudit.core.dataset import Kind, Task
+from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.reports import svg
+from dvaudit.reports.card import card
+from dvaudit.reports.types import Report
+
+TEMPLATES = Path(__file__).parent / "templates"
+CLASS_BARS = 12
+LISTED = {"samples": 40, "confusions": 12, "classes": 100, "groups": 15, "outliers": 10}
+LISTED_DECISIONS = 200
+
+NONE, MINUS = "—", "\u2212"
+
+Row = dict[str, Any]
+
+
+def render_html(report: Report) -> str:
+    """Return the report as a self-contained HTML page; all text from the data is escaped.
+
+    Long lists are cut (the page says so); samples.csv has every row.
+    """
+    page: str = _template().render(
+        report=report,
+        css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        subtitle=_subtitle(report),
+        summary=_summary(report),
+        tiles=_tiles(report),
+        score_chart=_score_chart(report),
+        class_chart=_class_chart(report),
+        samples=_top_samples(report),
+        confusions=_rows(report.confusions, LISTED["confusions"]),
+        classes=_rows(report.classes, LISTED["classes"]),
+        groups=_groups(report),
+        outliers=_outliers(report),
+        decisions=_decisions(report),
+        card=card(report),
+        pictures=bool(report.thumbnails),
+        regression=report.task is Task.REGRESSION,
+    )
+    return page
+
+
+@functools.cache
+def _template() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(count=_count, percent=percent, decimal=_decimal)
+    return environment.get_template("report.html")
+
+
+def percent(share: float | None) -> str:
+    """Return a share in 0 to 1 as text: "3.1 %", "under 0.1 %", a dash for none."""
+    if share is None or not np.isfinite(share):
+        return NONE
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    return f"{100 * share:.1f} %"
+
+
+def _count(value: float | None) -> str:
+    return NONE if value is None or pd.isna(value) else f"{int(value):,}"
+
+
+def _decimal(value: float | None) -> str:
+    return NONE if value is None or pd.isna(value) else f"{value:.2f}".replace("-", MINUS)
+
+
+def _subtitle(report: Report) -> str:
+    things = "images" if report.kind is Kind.IMAGE else "rows"
+    parts = [f"{len(report.samples):,} {things}", report.task.value]
+    if report.task is Task.CLASSIFICATION:
+        parts.append(f"{len(report.classes):,} classes")
+    return " · ".join([*parts, f"audited {report.created.replace('T', ' ')}"])
+
+
+def _summary(report: Report) -> str:
+    """Return what a reader must take away, in two or three sentences."""
+    rate = report.error_rate
+    flagged = (
+        f"{report.flagged:,} of {len(report.samples):,} samples are flagged as likely mislabelled."
+    )
+    if rate.rate is not None:
+        flagged = (
+            f"About {percent(rate.rate)} of the labels are estimated to be wrong (95 % interval "
+            f"{percent(rate.low)} to {percent(rate.high)}). {flagged}"
+        )
+    made = len(report.decisions)
+    if not made:
+        return f"{flagged} No verdict has been given yet: flags are suspicions, not findings."
+    changed = sum(report.verdict_counts()[name] for name in ("relabel", "drop"))
+    return f"{flagged} {made:,} samples have a verdict; {changed:,} of them change the data."
+
+
+def _tiles(report: Report) -> list[Row]:
+    rate, conflicts = report.error_rate, report.duplicates["conflict"].astype(bool)
+    groups = report.duplicates["group"]
+    interval = ""
+    if rate.low is not None and rate.high is not None:
+        interval = f"{100 * rate.low:.1f} to {percent(rate.high)}"
+    flagged_share = report.flagged / max(1, len(report.samples))
+    unlabelled = len(report.samples) - report.labelled
+    outliers = int(report.samples["outlier"].sum())
+    return [
+        _tile("Samples", f"{len(report.samples):,}", f"{unlabelled:,} unlabelled"),
+        _tile("Flagged", f"{report.flagged:,}", percent(flagged_share)),
+        _tile("Estimated wrong labels", percent(rate.rate), interval or "no estimate"),
+        _tile(
+            "Duplicate groups",
+            f"{groups.nunique():,}",
+            f"{groups[conflicts].nunique():,} with conflicting labels",
+        ),
+        _tile("Outliers", f"{outliers:,}", percent(outliers / max(1, len(report.samples)))),
+        _tile(
+            "Reviewed",
+            f"{len(report.decisions):,}",
+            f"{report.verdict_counts()['relabel']:,} relabelled",
+        ),
+    ]
+
+
+def _tile(label: str, value: str, detail: str) -> Row:
+    return {"label": label, "value": value, "detail": detail}
+
+
+def _score_chart(report: Report) -> Row | None:
+    """Return the histogram of margins, or of the first method's values where no method has any."""
+    frame = report.samples
+    axis, column = "margin (right of 0 another label is preferred)", "margin"
+    if not np.isfinite(frame["margin"].to_numpy(float)).any():
+        named = [name for name in frame.columns if str(name).endswith(".value")]
+        if not named:
+            return None
+        column = named[0]
+        axis = f"{column} (low = suspicious)"
+    elif report.task is Task.REGRESSION:
+        axis = "margin (right of 0 the target is far off)"
+    bins = svg.binned(frame[column].to_numpy(float), frame["flagged"].to_numpy(bool))
+    if bins is None:
+        return None
+    return {"svg": svg.histogram(bins, title="Histogram of suspicion scores", axis=axis)}
+
+
+def _class_chart(report: Report) -> Row | None:
+    if report.classes.empty:
+        return None
+    top = report.classes.sort_values("share_flagged", ascending=False, kind="stable")
+    items = [
+        svg.Bar(
+            str(row["class"]),
+            float(row["share_flagged"]),
+            f"{percent(row['share_flagged'])} · {row['flagged']:,} of {row['samples']:,}",
+        )
+        for row in top.head(CLASS_BARS).to_dict("records")
+    ]
+    return {
+        "svg": svg.bars(items, title="Share of flagged samples per class"),
+        "more": len(top) - len(items),
+    }
+
+
+def _top_samples(report: Report) -> Row:
+    """Return the most suspicious samples, flagged ones only where there are any."""
+    frame = report.samples[report.samples["suspicion_rank"].notna()]
+    if frame["flagged"].any():
+        frame = frame[frame["flagged"]]
+    top = frame.sort_values("suspicion_rank", kind="stable").head(LISTED["samples"])
+    rows = [
+        {
+            **_plain(row),
+            "thumbnail": report.thumbnails.get(row["id"]),
+            "decision": _verdict_text(report.decisions.get(row["id"])),
+        }
+        for row in top.to_dict("records")
+    ]
+    return {"rows": rows, "more": len(frame) - len(rows)}
+
+
+def _rows(frame: pd.DataFrame, limit: int) -> Row:
+    rows = [_plain(row) for row in frame.head(limit).to_dict("records")]
+    return {"rows": rows, "more": len(frame) - len(rows)}
+
+
+def _groups(report: Report) -> Row:
+    """Return duplicate groups, those with conflicting labels first."""
+    frame = report.duplicates
+    order = frame.drop_duplicates("group").sort_values(
+        ["conflict", "group"], ascending=[False, True], kind="stable"
+    )
+    shown = []
+    for number in order["group"].head(LISTED["groups"]):
+        members = [_plain(row) for row in frame[frame["group"] == number].to_dict("records")]
+        for member in members:
+            member["thumbnail"] = report.thumbnails.get(str(member["id"]))
+        shown.append({"number": number, "conflict": members[0]["conflict"], "members": members})
+    return {"rows": shown, "more": len(order) - len(shown)}
+
+
+def _outliers(report: Report) -> Row:
+    frame = report.samples[report.samples["outlier"].astype(bool)]
+    top = frame.sort_values("outlier_score", ascending=False, kind="stable")
+    return _rows(top, LISTED["outliers"])
+
+
+def _decisions(report: Report) -> Row:
+    given = dict(zip(report.samples["id"], report.samples["given_label"], strict=True))
+    rows = [
+        {
+            "id": sample_id,
+            "given_label": _text(given.get(sample_id)),
+            "label": decision.label,
+            "verdict": decision.verdict.value,
+        }
+        for sample_id, decision in report.decisions.items()
+    ]
+    return {
+        "counts": report.verdict_counts(),
+        "rows": rows[:LISTED_DECISIONS],
+        "more": max(0, len(rows) - LISTED_DECISIONS),
+    }
+
+
+def _verdict_text(decision: Decision | None) -> str | None:
+    if decision is None:
+        return None
+    if decision.verdict is Verdict.RELABEL:
+        return f"relabel to {decision.label}"
+    return decision.verdict.value
+
+
+def _plain(row: Mapping[Any, Any]) -> Row:
+    """Return a record with None for every missing value, whatever kind of missing it is."""
+    return {str(key): None if _missing(value) else value for key, value in row.items()}
+
+
+def _missing(value: object) -> bool:
+    return not isinstance(value, Iterable) and bool(pd.isna(value))  # type: ignore[call-overload]
+
+
+def _text(value: object) -> str | None:
+    return None if _missing(value) else str(value)

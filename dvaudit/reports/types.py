@@ -1,0 +1,70 @@
+"""Report: everything a report file says, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from dvaudit.core.dataset import Kind, Task, Unreadable
+from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.findings import ErrorRate
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """One audit of one dataset.
+
+    Attributes:
+        name: what to call the dataset.
+        fingerprint: hex SHA-256 of its content.
+        created: ISO 8601 time of the audit.
+        samples, classes, duplicates, confusions: as in findings.Findings.
+        record: how the audit was made: features, valuators (each with its status sentence,
+            settings and timings), seed, device, versions, seconds; JSON-able.
+        decisions: standing verdicts by sample id.
+        thumbnails: pictures as data URIs, by sample id.
+        notes: what a person should know of, one sentence each.
+        unreadable: what the input held that could not be read.
+
+    Raises:
+        ValueError: a thumbnail that is not a data URI of a picture.
+    """
+
+    name: str
+    kind: Kind
+    task: Task
+    fingerprint: str
+    created: str
+    samples: pd.DataFrame
+    classes: pd.DataFrame
+    duplicates: pd.DataFrame
+    confusions: pd.DataFrame
+    error_rate: ErrorRate
+    record: Mapping[str, Any]
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    thumbnails: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+    def __post_init__(self) -> None:
+        strange = [key for key, uri in self.thumbnails.items() if not uri.startswith("data:image/")]
+        if strange:
+            raise ValueError(f"thumbnails must be data URIs of pictures; {strange[0]!r} is not")
+
+    @property
+    def flagged(self) -> int:
+        return int(self.samples["flagged"].sum())
+
+    @property
+    def labelled(self) -> int:
+        return int(self.samples["given_label"].notna().sum())
+
+    def verdict_counts(self) -> dict[str, int]:
+        """Return how many samples have each verdict, in the order of Verdict."""
+        made = [decision.verdict for decision in self.decisions.values()]
+        return {verdict.value: made.count(verdict) for verdict in Verdict}

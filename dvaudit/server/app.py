@@ -1,0 +1,60 @@
+"""The parts that app.py hands to st.App."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from dvaudit.jobs import Supervisor
+from dvaudit.server.headers import SecurityHeaders
+from dvaudit.server.opened import workspace
+from dvaudit.server.originals import image
+from dvaudit.server.pack import pack
+from dvaudit.server.replies import answer, blocking
+from dvaudit.server.uploads import remove_unfinished, upload
+
+
+async def health(request: Request) -> Response:
+    """GET /api/health: the server answers and its workspace is open."""
+    await run_in_threadpool(workspace)
+    return JSONResponse({"status": "ok"})
+
+
+async def _upload(request: Request) -> Response:
+    return await answer(upload(request))
+
+
+ROUTES = [
+    Route("/api/health", health),
+    Route("/api/pack", blocking(pack)),
+    Route("/api/image/{dataset}/{position}", image),
+    Route("/api/upload", _upload, methods=["PUT"]),
+]
+MIDDLEWARE = [Middleware(SecurityHeaders)]
+
+
+def fonts(home: Path) -> Mount:
+    """Return the route of the theme's fonts, below the folder that holds app.py."""
+    return Mount("/assets/fonts", StaticFiles(directory=home / "assets" / "fonts"))
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """Open the workspace and run the job supervisor for as long as the server lives."""
+    opened = await run_in_threadpool(workspace)
+    await run_in_threadpool(remove_unfinished, opened.uploads)
+    supervisor = Supervisor(opened.root)
+    await run_in_threadpool(supervisor.start)
+    try:
+        yield
+    finally:
+        await run_in_threadpool(supervisor.stop)

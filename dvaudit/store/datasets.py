@@ -1,0 +1,236 @@
+"""Datasets: their rows, and the files of each below datasets/ID/."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import delete, insert, select, update
+
+from dvaudit.core.dataset import Dataset, ImageSource, class_counts
+from dvaudit.core.errors import NotFoundError, some
+from dvaudit.core.progress import Progress, silent
+from dvaudit.store.atomic import replacing
+from dvaudit.store.database import Database
+from dvaudit.store.errors import WorkspaceError
+from dvaudit.store.frames import read_frame, sample_frame, write_frame
+from dvaudit.store.records import (
+    DatasetRecord,
+    DatasetStatus,
+    dataset_number,
+    dataset_record,
+    dataset_text,
+    run_text,
+)
+from dvaudit.store.runs import live_runs
+from dvaudit.store.schema import DATASETS, RUNS
+from dvaudit.store.sources import SourceState, source_change, source_state, take
+from dvaudit.store.thumbnails import Thumbnails, make_thumbnail, write_thumbnails
+
+_REPORT_EVERY = 50  # thumbnails
+
+
+class Datasets:
+    """The dataset table and the folders beside it."""
+
+    def __init__(self, database: Database, root: Path) -> None:
+        self._database = database
+        self._root = root
+        self._ids: dict[str, tuple[int, frozenset[str]]] = {}
+
+    def folder(self, dataset_id: str) -> Path:
+        """Where the files of a dataset lie; made of its number alone, never of a given name."""
+        return self._root / "datasets" / dataset_text(dataset_number(dataset_id))
+
+    def add(
+        self,
+        name: str,
+        source: Path,
+        *,
+        copy: bool,
+        roles: Mapping[str, str],
+        task: str | None,
+        uploads: Path,
+    ) -> str:
+        """Add a dataset in status importing; see Workspace.add_dataset."""
+        source = source.absolute()
+        state = source_state(source)
+        dataset_id = self._insert(name, source, state, roles, task)
+        if not copy:
+            return dataset_id
+        folder = self.folder(dataset_id)
+        try:
+            kept = take(source, folder / "source", uploads)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            with self._database.write() as connection:
+                number = dataset_number(dataset_id)
+                connection.execute(delete(DATASETS).where(DATASETS.c.id == number))
+            raise
+        relative = kept.relative_to(self._root).as_posix()
+        self._update(dataset_id, {"source": relative, "copied": 1})
+        return dataset_id
+
+    def get(self, dataset_id: str) -> DatasetRecord:
+        """Raises NotFoundError for an unknown or deleted dataset."""
+        query = select(DATASETS).where(
+            DATASETS.c.id == dataset_number(dataset_id), DATASETS.c.deleted.is_(None)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise NotFoundError(f"There is no dataset {dataset_id!r} in this workspace.")
+        return dataset_record(row, self._root)
+
+    def list(self) -> tuple[DatasetRecord, ...]:
+        """All datasets that are not deleted, newest first."""
+        query = select(DATASETS).where(DATASETS.c.deleted.is_(None)).order_by(DATASETS.c.id.desc())
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings()
+            return tuple(dataset_record(row, self._root) for row in rows)
+
+    def source_change(self, dataset_id: str) -> str | None:
+        """Say how a referenced source has changed since it was added; None when it has not."""
+        record = self.get(dataset_id)
+        if record.copied:
+            return None
+        query = select(DATASETS.c.source_size, DATASETS.c.source_mtime_ns)
+        with self._database.read() as connection:
+            row = connection.execute(query.where(DATASETS.c.id == dataset_number(dataset_id))).one()
+        return source_change(record.source, SourceState(*row))
+
+    def finish(self, dataset_id: str, data: Dataset, progress: Progress = silent) -> None:
+        """Write the files of a dataset and its record; see Workspace.finish_dataset."""
+        self.get(dataset_id)
+        folder = self.folder(dataset_id)
+        progress(0.0, "Writing samples")
+        write_frame(folder / "samples.parquet", sample_frame(data))
+        notes = list(data.notes)
+        if data.images is not None:
+            failed = self._write_thumbnails(folder, data, data.images, progress)
+            if failed:
+                notes.append(f"{len(failed):,} images have no thumbnail: {some(failed)}.")
+        self._update(
+            dataset_id,
+            {
+                "status": DatasetStatus.READY.value,
+                "error": None,
+                "roles": json.dumps({name: str(role) for name, role in data.roles.items()}),
+                "task": data.task.value,
+                "kind": data.kind.value,
+                "samples": len(data),
+                "class_names": json.dumps(data.class_names),
+                "class_counts": json.dumps(class_counts(data).tolist()),
+                "fingerprint": data.fingerprint,
+                "notes": json.dumps(notes),
+                "unreadable": json.dumps([[item.name, item.reason] for item in data.unreadable]),
+            },
+        )
+        progress(1.0, "Imported")
+
+    def fail(self, dataset_id: str, error: str) -> None:
+        """Note that an import failed and why."""
+        self._update(dataset_id, {"status": DatasetStatus.FAILED.value, "error": error})
+
+    def samples(self, dataset_id: str) -> pd.DataFrame:
+        """The sample table; see frames.sample_frame."""
+        return read_frame(self._samples_path(dataset_id))
+
+    def sample_ids(self, dataset_id: str) -> frozenset[str]:
+        """Ids of all samples; kept in memory for as long as the file stays the same."""
+        path = self._samples_path(dataset_id)
+        written = path.stat().st_mtime_ns
+        known = self._ids.get(dataset_id)
+        if known is None or known[0] != written:
+            known = written, frozenset(read_frame(path, ["id"])["id"])
+            self._ids[dataset_id] = known
+        return known[1]
+
+    def thumbnails(self, dataset_id: str) -> Thumbnails:
+        """Raises NotFoundError for a dataset that is not of images, or not ready."""
+        return Thumbnails(self.folder(dataset_id) / "thumbnails.arrow")
+
+    def delete(self, dataset_id: str) -> tuple[str, ...]:
+        """Delete a dataset and its runs, and return the ids of those; see Workspace.delete_dataset.
+
+        Raises:
+            WorkspaceError: one of its runs is waiting or at work.
+        """
+        self.get(dataset_id)
+        number = dataset_number(dataset_id)
+        with self._database.write() as connection:
+            live = live_runs(connection, dataset_id)
+            if live:
+                raise WorkspaceError(
+                    f"Dataset {dataset_id} has work going on: {some(live)}. Cancel it first."
+                )
+            of_dataset = RUNS.c.dataset_id == number
+            runs = connection.execute(select(RUNS.c.id).where(of_dataset)).scalars().all()
+            connection.execute(delete(RUNS).where(of_dataset))
+            # The row stays: the verdict log, which nothing may shorten, refers to it.
+            connection.execute(
+                update(DATASETS).where(DATASETS.c.id == number).values(deleted=time.time())
+            )
+        self._ids.pop(dataset_id, None)
+        shutil.rmtree(self.folder(dataset_id), ignore_errors=True)
+        return tuple(run_text(run) for run in runs)
+
+    def _insert(
+        self,
+        name: str,
+        source: Path,
+        state: SourceState,
+        roles: Mapping[str, str],
+        task: str | None,
+    ) -> str:
+        values = {
+            "name": name,
+            "status": DatasetStatus.IMPORTING.value,
+            "source": str(source),
+            "copied": 0,
+            "source_size": state.size,
+            "source_mtime_ns": state.mtime_ns,
+            "roles": json.dumps({key: str(role) for key, role in roles.items()}),
+            "task": None if task is None else str(task),
+            "created": time.time(),
+            **dict.fromkeys(("class_names", "class_counts", "notes", "unreadable"), "[]"),
+        }
+        with self._database.write() as connection:
+            key = connection.execute(insert(DATASETS).values(values)).inserted_primary_key
+        return dataset_text(key[0])
+
+    def _update(self, dataset_id: str, values: Mapping[str, object]) -> None:
+        number = dataset_number(dataset_id)
+        with self._database.write() as connection:
+            connection.execute(update(DATASETS).where(DATASETS.c.id == number).values(values))
+
+    def _samples_path(self, dataset_id: str) -> Path:
+        path = self.folder(dataset_id) / "samples.parquet"
+        if not path.exists():
+            self.get(dataset_id)
+            raise NotFoundError(f"Dataset {dataset_id} has no samples yet; its import is not done.")
+        return path
+
+    def _write_thumbnails(
+        self, folder: Path, data: Dataset, images: ImageSource, progress: Progress
+    ) -> list[str]:
+        """Write thumbnails.arrow and return the ids of samples that got the placeholder."""
+        failed: list[str] = []
+
+        def thumbnails() -> Iterator[bytes]:
+            for position, sample in enumerate(data.ids):
+                if position % _REPORT_EVERY == 0:
+                    stage = f"Making thumbnails: {position:,} of {len(data):,}"
+                    progress(position / len(data), stage)
+                made, problem = make_thumbnail(images.read(position))
+                if problem is not None:
+                    failed.append(sample)
+                yield made
+
+        with replacing(folder / "thumbnails.arrow") as draft:
+            write_thumbnails(draft, thumbnails())
+        return failed

@@ -1,0 +1,164 @@
+"""Setting up an audit: methods, features, settings, what it will cost, start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from dvaudit import audits, features, valuators
+from dvaudit.core.dataset import Kind
+from dvaudit.core.errors import DvauditError
+from dvaudit.core.machine import Cost, available_memory
+from dvaudit.core.settings import specs
+from dvaudit.store import DatasetRecord, Workspace
+from dvaudit.ui.forms import settings_form
+from dvaudit.ui.session import refusals_shown, select
+from dvaudit.ui.words import duration, plain, size
+
+MOST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An audit as the form describes it."""
+
+    names: tuple[str, ...]
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    extractor: str | None = None
+    extractor_settings: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+
+def set_up(ws: Workspace, dataset: DatasetRecord) -> None:
+    """Draw the form on the left and its cost, with the start button, on the right."""
+    form, cost = st.columns([3, 2], gap="large")
+    with form:
+        plan = _form(dataset)
+    with cost, st.container(border=True):
+        _cost(ws, dataset, plan)
+
+
+def _form(dataset: DatasetRecord) -> Plan:
+    st.markdown("#### Methods")
+    infos = [info for info in valuators.describe() if dataset.task in info.tasks]
+    chosen = tuple(info.name for info in infos if _method(info))
+    st.markdown("#### Features")
+    extractor = _extractor(dataset)
+    with st.expander("Settings", icon=":material/tune:"):
+        settings = {}
+        for info in infos:
+            if info.name in chosen:
+                st.markdown(f"**{info.title}**")
+                settings[info.name] = settings_form(info.settings, key=f"set.{info.name}")
+        used = extractor or features.automatic_for(dataset.kind or Kind.TABULAR)
+        st.markdown(f"**{features.extractors()[used].title}**")
+        of_features = settings_form(
+            specs(features.extractors()[used].Settings), key=f"set.features.{used}"
+        )
+        st.markdown("**Randomness**")
+        seed = st.number_input(
+            "Seed",
+            0,
+            MOST_SEED,
+            0,
+            key="audit_seed",
+            help="The same seed gives the same result.",
+            persist_state="session",
+        )
+    given = {name: values for name, values in settings.items() if values}
+    return Plan(chosen, given, extractor, of_features, int(seed))
+
+
+def _method(info: valuators.ValuatorInfo) -> bool:
+    """Draw one method with its checkbox; True when it is chosen."""
+    with st.container(border=True, gap="xsmall"):
+        chosen = st.checkbox(
+            f"**{info.title}**",
+            value=info.name in audits.DEFAULT_VALUATORS,
+            key=f"method_{info.name}",
+            persist_state="session",
+            help=plain(info.reference),
+        )
+        st.caption(plain(info.summary))
+    return chosen
+
+
+def _extractor(dataset: DatasetRecord) -> str | None:
+    """Draw the choice of features; None means automatic."""
+    known = features.extractors()
+    fitting = [name for name, item in known.items() if dataset.kind in item.kinds]
+    automatic = features.automatic_for(dataset.kind or Kind.TABULAR)
+
+    def shown(name: str | None) -> str:
+        return f"Automatic ({known[automatic].title})" if name is None else known[name].title
+
+    name = st.selectbox(
+        "How samples become vectors",
+        [None, *fitting],
+        format_func=shown,
+        key=f"extractor_{dataset.kind}",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    st.caption(plain(known[name or automatic].summary))
+    return name
+
+
+def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan) -> None:
+    st.markdown("#### Before you start")
+    if not plan.names:
+        st.markdown("Choose at least one method.")
+        return
+    try:
+        costs = audits.estimate(ws, dataset.id, plan.names, plan.settings)
+    except DvauditError as refusal:
+        st.error(plain(str(refusal)), icon=":material/error:")
+        return
+    total, free = total_cost(costs), available_memory()
+    row = st.grid(2, gap="small")
+    row.metric("Time", duration(total.seconds), help="Features come on top the first time.")
+    row.metric("Memory", size(total.bytes), help=f"{size(free)} are free on this machine.")
+    for name, cost in costs.items():
+        st.caption(
+            f"**{valuators.lookup(name).title}**: {duration(cost.seconds)}. {plain(cost.plan)}"
+        )
+    if total.bytes > free:
+        st.warning(
+            f"This needs more memory than is free ({size(free)}). Choose float32 in the settings, "
+            "or a smaller dataset.",
+            icon=":material/warning:",
+        )
+    st.button(
+        "Start audit",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=_start,
+        args=(ws, dataset.id, plan),
+    )
+    st.caption("It runs in the background: this page may be closed or reloaded.")
+
+
+def total_cost(costs: dict[str, Cost]) -> Cost:
+    """Return the cost of methods that run one after another: times add up, memory is reused."""
+    return Cost(
+        sum(cost.seconds for cost in costs.values()),
+        max((cost.bytes for cost in costs.values()), default=0),
+        "",
+    )
+
+
+def _start(ws: Workspace, dataset_id: str, plan: Plan) -> None:
+    with refusals_shown():
+        run_id = audits.start_audit(
+            ws,
+            dataset_id,
+            plan.names,
+            settings=plan.settings,
+            extractor=plan.extractor,
+            extractor_settings=plan.extractor_settings,
+            seed=plan.seed,
+        )
+        select(dataset_id, run_id)

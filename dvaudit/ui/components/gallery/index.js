@@ -1,0 +1,144 @@
+// A run of this function follows each change of data or theme, so everything is assigned anew;
+// what must outlive a run (the decoded pictures and the card elements) is kept per mount.
+const mounts = new WeakMap()
+
+function element(tag, className, text) {
+  const node = document.createElement(tag)
+  if (className) node.className = className
+  if (text !== undefined) node.textContent = text
+  return node
+}
+
+function spoken(card) {
+  const parts = [card.name || `Sample ${card.position}`, `label ${card.label}`]
+  if (card.value) parts.push(`value ${card.value}`)
+  if (card.flagged) parts.push('flagged')
+  if (card.suggestion) parts.push(`suggestion ${card.suggestion}`)
+  if (card.verdict) parts.push(`decided: ${card.verdict}`)
+  return parts.join(', ')
+}
+
+function picture(url) {
+  if (!url) return element('span', 'absent', 'No picture')
+  const image = new Image()
+  image.alt = ''
+  image.decoding = 'async'
+  image.onload = () => image.classList.toggle('small', image.naturalWidth < 96)
+  image.src = url
+  return image
+}
+
+// `suggestions`: some card of this page has one, so every card keeps a line free for it.
+function draw(card, url, selected, suggestions) {
+  const button = element('button', card.position === selected ? 'card selected' : 'card')
+  button.type = 'button'
+  button.title = card.name
+  button.dataset.position = card.position
+  button.setAttribute('aria-label', spoken(card))
+  if (card.position === selected) button.setAttribute('aria-current', 'true')
+  const frame = element('span', 'frame')
+  if (url !== undefined) frame.append(picture(url))
+  if (card.verdict) frame.append(element('span', `badge verdict ${card.verdict}`, card.verdict))
+  if (card.flagged) frame.append(element('span', 'badge flag', 'flagged'))
+  const caption = element('span', 'caption')
+  const line = element('span', 'line')
+  line.append(element('span', '', card.label), element('span', 'value', card.value))
+  caption.append(line)
+  if (suggestions) {
+    caption.append(element('span', 'suggestion', card.suggestion ? `→ ${card.suggestion}` : ''))
+  }
+  button.append(frame, caption)
+  return button
+}
+
+// The answer: one little-endian uint32 length per picture, then the pictures one after another.
+function unpack(buffer, count) {
+  const lengths = new DataView(buffer)
+  const urls = []
+  let offset = 4 * count
+  for (let i = 0; i < count; i += 1) {
+    const length = lengths.getUint32(4 * i, true)
+    const bytes = new Uint8Array(buffer, offset, length)
+    const type = bytes[0] === 0x89 ? 'image/png' : 'image/jpeg'
+    urls.push(length ? URL.createObjectURL(new Blob([bytes], { type })) : null)
+    offset += length
+  }
+  return urls
+}
+
+function release(urls) {
+  for (const url of urls) if (url) URL.revokeObjectURL(url)
+}
+
+async function load(mount, data) {
+  const wanted = data.pack
+  const response = await fetch(wanted)
+  const buffer = response.ok ? await response.arrayBuffer() : null
+  if (mount.wanted !== wanted) return
+  if (!buffer) {
+    const reply = await response.json().catch(() => ({}))
+    throw new Error(reply.error || `The server answered ${response.status}.`)
+  }
+  const old = mount.urls
+  mount.urls = unpack(buffer, mount.data.cards.length)
+  mount.shown = wanted
+  mount.paint()
+  release(old)
+  if (mount.data.ahead) fetch(mount.data.ahead, { priority: 'low' }).catch(() => {})
+}
+
+function arrows(event, root) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
+  const cards = [...root.querySelectorAll('.card')]
+  const at = cards.indexOf(event.target.closest('.card'))
+  if (at < 0) return
+  const columns = getComputedStyle(root).gridTemplateColumns.split(' ').length
+  const move = step ?? { ArrowDown: columns, ArrowUp: -columns }[event.key]
+  const next = move === undefined ? undefined : cards[at + move]
+  if (!next) return
+  event.preventDefault()
+  next.focus()
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector('.gallery')
+  let mount = mounts.get(parentElement)
+  if (!mount) {
+    mount = { urls: [], shown: null, wanted: null }
+    mounts.set(parentElement, mount)
+  }
+  mount.data = data
+  mount.paint = () => {
+    const ready = mount.shown === mount.data.pack
+    const focused = root.getRootNode().activeElement?.dataset?.position
+    root.style.setProperty('--card', `${mount.data.size}px`)
+    const { cards, selected } = mount.data
+    const suggestions = cards.some((card) => card.suggestion)
+    root.replaceChildren(...cards.map((card, i) => {
+      const item = element('div', 'item')
+      item.setAttribute('role', 'listitem')
+      item.append(draw(card, ready ? mount.urls[i] : undefined, selected, suggestions))
+      return item
+    }))
+    if (focused !== undefined) root.querySelector(`[data-position="${focused}"]`)?.focus()
+  }
+  root.onclick = (event) => {
+    const card = event.target.closest('.card')
+    if (card) setTriggerValue('open', Number(card.dataset.position))
+  }
+  root.onkeydown = (event) => arrows(event, root)
+  mount.paint()
+  if (mount.wanted !== data.pack) {
+    mount.wanted = data.pack
+    load(mount, data).catch((error) => {
+      mount.wanted = null
+      const message = element('p', 'error', `The pictures could not be loaded: ${error.message}`)
+      message.setAttribute('role', 'alert')
+      root.prepend(message)
+    })
+  }
+  return () => {
+    release(mount.urls)
+    mounts.delete(parentElement)
+  }
+}

@@ -1,0 +1,452 @@
+// Keyboard review. The person is never kept waiting and no key is lost: a verdict is painted at
+// once and put into `out`; the whole of `out` is sent until Python acknowledges its numbers.
+const SEND_AFTER = 150
+const SEND_BY = 600
+const SEND_AGAIN = 2500
+const AHEAD = 4
+const REFILL = 12
+const mounts = new WeakMap()
+
+const $ = (root, part) => root.querySelector(`[data-part="${part}"]`)
+
+function element(tag, className, text) {
+  const node = document.createElement(tag)
+  if (className) node.className = className
+  if (text !== undefined && text !== null) node.textContent = text
+  return node
+}
+
+class Review {
+  constructor(root) {
+    this.root = root
+    this.out = []
+    this.trail = []
+    this.pictures = new Map()
+    this.cursor = null
+    this.jump = null
+    this.seq = null
+    this.firstUnsent = null
+    this.onKey = (event) => this.key(event)
+    this.onLeave = () => this.flush()
+    document.addEventListener('keydown', this.onKey)
+    document.addEventListener('pointerdown', this.onLeave, true)
+    window.addEventListener('pagehide', this.onLeave)
+    this.wire()
+  }
+
+  wire() {
+    for (const [part, action] of [
+      ['keep', () => this.decide('keep')], ['accept', () => this.accept()],
+      ['drop', () => this.decide('drop')], ['unsure', () => this.decide('unsure')],
+      ['undo', () => this.undo()], ['previous', () => this.move(-1)], ['next', () => this.move(1)],
+    ]) $(this.root, part).onclick = () => { action(); this.root.focus({ preventScroll: true }) }
+    $(this.root, 'other').onsubmit = (event) => {
+      event.preventDefault()
+      this.commitOther()
+    }
+    const field = $(this.root, 'label')
+    field.oninput = () => field.setCustomValidity('')
+    field.onkeydown = (event) => {
+      if (event.key === 'Escape') this.root.focus()
+    }
+  }
+
+  update(data, set) {
+    this.data = data
+    this.set = set
+    if (this.seq === null || data.ack > this.seq) this.seq = data.ack
+    this.out = this.out.filter((event) => event.seq > data.ack)
+    if (!this.out.length) this.firstUnsent = null
+    this.index = new Map(data.items.map((item, at) => [item.position, at]))
+    if (data.jump && data.jump.number !== this.jump) {
+      this.jump = data.jump.number
+      if (this.index.has(data.jump.position)) this.cursor = data.jump.position
+    }
+    if (!this.index.has(this.cursor)) this.cursor = this.firstOpen()
+    this.fillForm()
+    this.paint()
+    // A message that was overtaken by another one on its way is sent again.
+    clearTimeout(this.again)
+    if (this.out.length) this.again = setTimeout(() => this.flush(), SEND_AGAIN)
+  }
+
+  get at() { return this.index.get(this.cursor) ?? -1 }
+  get item() { return this.data.items[this.at] }
+
+  // What the person sees: the newest unacknowledged verdict, else the stored one.
+  verdict(item) {
+    for (let i = this.out.length - 1; i >= 0; i -= 1) {
+      const event = this.out[i]
+      if (event.kind === 'decide' && event.position === item.position && !event.undone) {
+        return { verdict: event.verdict, label: event.label }
+      }
+      if (event.kind === 'undo' && event.position === item.position) return event.before
+    }
+    return item.verdict
+  }
+
+  firstOpen() {
+    const open = this.data.items.find((item) => !this.verdict(item))
+    return (open ?? this.data.items.at(-1))?.position ?? null
+  }
+
+  push(event) {
+    this.seq += 1
+    this.out = this.out.filter((old) => old.kind !== 'at')
+    this.out.push({ seq: this.seq, ...event })
+    this.firstUnsent ??= Date.now()
+    clearTimeout(this.timer)
+    const wait = Math.min(SEND_AFTER, Math.max(0, this.firstUnsent + SEND_BY - Date.now()))
+    this.timer = setTimeout(() => this.flush(), wait)
+  }
+
+  flush() {
+    clearTimeout(this.timer)
+    clearTimeout(this.again)
+    if (!this.out.length) return
+    this.firstUnsent = Date.now()
+    this.set('events', this.out.slice())
+    this.again = setTimeout(() => this.flush(), SEND_AGAIN)
+  }
+
+  decide(verdict, label = null) {
+    const item = this.item
+    if (!item) return
+    this.trail.push({ position: item.position, before: this.verdict(item) ?? null })
+    this.push({ kind: 'decide', position: item.position, verdict, label })
+    this.say(`${item.name}: ${this.words({ verdict, label })}`)
+    const next = this.data.items.slice(this.at + 1).find((other) => !this.verdict(other))
+    const after = this.data.items[this.at + 1]
+    if (next ?? after) this.go((next ?? after).position)
+    else this.paint()
+  }
+
+  accept() {
+    const item = this.item
+    if (!item) return
+    if (item.suggestion === null) this.hint('There is no suggestion here: choose a label, or keep.')
+    else this.decide('relabel', item.suggestion)
+  }
+
+  undo() {
+    const last = this.trail.pop()
+    this.push(last
+      ? { kind: 'undo', position: last.position, before: last.before }
+      : { kind: 'undo', position: null, before: null })
+    if (last && this.index.has(last.position)) this.go(last.position)
+    this.say('Undone')
+  }
+
+  move(step) {
+    const next = this.data.items[this.at + step]
+    if (!next) return
+    this.go(next.position)
+    const left = this.data.items.length - 1 - this.at
+    if ((this.data.more && left < REFILL) || (this.data.before && this.at < 3)) {
+      this.push({ kind: 'at', position: next.position })
+    }
+  }
+
+  go(position) {
+    this.cursor = position
+    this.fillForm()
+    this.paint()
+  }
+
+  key(event) {
+    const target = event.composedPath()[0]
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName ?? '') || target.isContentEditable
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+    if (document.querySelector('[role="dialog"], [data-baseweb="popover"]')) return
+    const pressing = target.closest?.('button, a, summary, [role="button"], [role="tab"]')
+    const name = event.key.length === 1 ? event.key.toLowerCase() : event.key
+    if (name === 'Enter' && pressing) return
+    const action = this.action(name)
+    if (!action) return
+    event.preventDefault()
+    // A key held down repeats: good for looking through, not for deciding.
+    if (!event.repeat || name.startsWith('Arrow')) action()
+  }
+
+  action(name) {
+    const label = this.data?.shortcuts?.find(([key]) => key === name)
+    if (label) return () => this.decide('relabel', label[1])
+    return {
+      k: () => this.decide('keep'),
+      d: () => this.decide('drop'),
+      u: () => this.decide('unsure'),
+      s: () => this.accept(),
+      Enter: () => this.accept(),
+      z: () => this.undo(),
+      l: () => $(this.root, 'label').focus(),
+      ArrowLeft: () => this.move(-1),
+      ArrowUp: () => this.move(-1),
+      ArrowRight: () => this.move(1),
+      ArrowDown: () => this.move(1),
+    }[name]
+  }
+
+  commitOther() {
+    const field = $(this.root, 'label')
+    const text = field.value.trim()
+    const label = this.data.classes
+      ? this.data.classes.find((name) => name === text)
+        ?? this.data.classes.find((name) => name.toLowerCase() === text.toLowerCase())
+      : text !== '' && Number.isFinite(Number(text)) ? text : undefined
+    if (label === undefined) {
+      field.setCustomValidity(this.data.classes ? 'No class has this name.' : 'Give a number.')
+      field.reportValidity()
+      return
+    }
+    this.decide('relabel', label)
+    this.root.focus({ preventScroll: true })
+  }
+
+  fillForm() {
+    const field = $(this.root, 'label')
+    field.setCustomValidity('')
+    field.value = this.data.classes ? '' : this.item?.suggestion ?? ''
+  }
+
+  words(decision) {
+    if (!decision) return ''
+    const words = { keep: 'kept', relabel: 'relabelled', drop: 'dropped', unsure: 'unsure' }
+    return decision.label === null || decision.label === undefined
+      ? words[decision.verdict] : `${words[decision.verdict]} to ${decision.label}`
+  }
+
+  say(text) { $(this.root, 'spoken').textContent = text }
+
+  hint(text) {
+    $(this.root, 'message').textContent = text
+    clearTimeout(this.hinting)
+    this.hinting = setTimeout(() => this.paint(), 4000)
+  }
+
+  paint() {
+    const { data, root, item } = this
+    root.classList.toggle('empty', !item)
+    if (!item) return
+    const decision = this.verdict(item)
+    const name = $(root, 'name')
+    name.textContent = item.name
+    name.title = item.name
+    $(root, 'rank').textContent = item.rank
+    $(root, 'given').textContent = item.given ?? 'no label'
+    $(root, 'suggestion').textContent = item.suggestion ?? 'none'
+    $(root, 'suggested').classList.toggle('absent', item.suggestion === null)
+    $(root, 'accept').disabled = item.suggestion === null
+    $(root, 'reason').textContent = item.reason
+    $(root, 'message').textContent = data.error ?? ''
+    const state = $(root, 'state')
+    state.textContent = this.words(decision) || 'not reviewed'
+    state.className = `state ${decision ? decision.verdict : 'open'}`
+    $(root, 'undo').disabled = !this.trail.length && !data.undoable
+    $(root, 'previous').disabled = this.at === 0
+    $(root, 'next').disabled = this.at === data.items.length - 1
+    this.paintProgress()
+    this.paintStored()
+    if (this.painted !== item.position || this.paintedData !== data) {
+      this.paintBody(item)
+      this.painted = item.position
+      this.paintedData = data
+    }
+  }
+
+  paintProgress() {
+    const { data, root } = this
+    const changed = data.items.reduce(
+      (sum, item) => sum + (item.counted ? Boolean(this.verdict(item)) - Boolean(item.verdict) : 0),
+      0,
+    )
+    const done = Math.min(data.total, Math.max(0, data.done + changed))
+    const bar = $(root, 'bar')
+    bar.max = Math.max(1, data.total)
+    bar.value = done
+    $(root, 'progress').textContent =
+      `${done.toLocaleString('en')} of ${data.total.toLocaleString('en')} flagged reviewed`
+    const over = this.data.items.every((item) => this.verdict(item)) && !data.more
+    root.classList.toggle('over', over)
+  }
+
+  paintStored() {
+    const waiting = this.out.filter((event) => event.kind !== 'at').length
+    const stored = $(this.root, 'stored')
+    stored.textContent = waiting ? 'storing…' : 'stored'
+    stored.classList.toggle('waiting', waiting > 0)
+  }
+
+  paintBody(item) {
+    const { data, root } = this
+    $(root, 'picture').hidden = !item.image
+    if (item.image) this.paintPicture(item)
+    $(root, 'row').hidden = Boolean(item.image)
+    if (!item.image) this.paintRow(item)
+    this.paintNeighbours(item)
+    for (const other of data.items.slice(this.at + 1, this.at + 1 + AHEAD)) {
+      if (other.image) new Image().src = other.image
+      if (other.pack) this.pack(other)
+    }
+  }
+
+  paintPicture(item) {
+    const frame = $(this.root, 'picture')
+    if (frame.dataset.source === item.image) return
+    frame.dataset.source = item.image
+    const image = new Image()
+    image.alt = `Sample ${item.name}`
+    image.onload = () => image.classList.toggle('small', image.naturalWidth < 160)
+    image.onerror = () => {
+      if (frame.dataset.source === item.image) {
+        frame.replaceChildren(element('p', 'absent', 'This picture could not be loaded.'))
+      }
+    }
+    image.src = item.image
+    frame.replaceChildren(image)
+  }
+
+  // The sample's columns beside those of its neighbours; cells that differ stand out.
+  paintRow(item) {
+    const box = $(this.root, 'row')
+    const rows = this.data.rows
+    const own = rows[item.position]
+    if (!own || !this.data.columns.length) {
+      box.replaceChildren(element('p', 'absent', 'This dataset holds vectors, which have no columns to show.'))
+      return
+    }
+    const near = item.neighbours.filter((other) => rows[other.position])
+    const table = element('table', 'rows')
+    const head = element('tr')
+    head.append(element('th', '', 'Column'), element('th', 'own', 'This sample'))
+    for (const other of near) {
+      const cell = element('th', other.same ? 'same' : 'other', other.label ?? 'no label')
+      cell.title = other.name
+      cell.append(element('small', '', other.same ? 'near, same label' : 'near, other label'))
+      head.append(cell)
+    }
+    const body = element('tbody')
+    this.data.columns.forEach((name, i) => {
+      const line = element('tr')
+      const title = element('th', '', name)
+      title.scope = 'row'
+      line.append(title, element('td', 'own', own[i]))
+      for (const other of near) {
+        const text = rows[other.position][i]
+        line.append(element('td', text === own[i] ? 'equal' : '', text))
+      }
+      body.append(line)
+    })
+    const top = element('thead')
+    top.append(head)
+    table.append(top, body)
+    box.replaceChildren(table)
+    box.scrollTop = 0
+  }
+
+  paintNeighbours(item) {
+    const strip = $(this.root, 'strip')
+    strip.hidden = !item.pack || !item.neighbours.length
+    if (strip.hidden) return
+    for (const [part, same] of [['same', true], ['others', false]]) {
+      const shown = item.neighbours.filter((other) => other.same === same)
+      const list = $(this.root, part)
+      list.parentElement.hidden = !shown.length
+      list.replaceChildren(...shown.map((other) => {
+        const figure = element('figure')
+        figure.title = other.name
+        const frame = element('span', 'thumb')
+        frame.dataset.position = other.position
+        figure.append(frame, element('figcaption', '', other.label ?? 'no label'))
+        return figure
+      }))
+    }
+    this.pack(item).then((urls) => {
+      if (this.cursor !== item.position) return
+      item.neighbours.forEach((other, i) => {
+        const frame = strip.querySelector(`[data-position="${other.position}"]`)
+        if (!frame || !urls[i]) return
+        const image = new Image()
+        image.alt = `Neighbour ${other.name}, label ${other.label ?? 'none'}`
+        image.onload = () => image.classList.toggle('small', image.naturalWidth < 72)
+        image.src = urls[i]
+        frame.replaceChildren(image)
+      })
+    }).catch((error) => this.hint(`The neighbours could not be loaded: ${error.message}`))
+  }
+
+  // One request for all thumbnails of an item: uint32 lengths, then the pictures.
+  pack(item) {
+    if (this.pictures.has(item.pack)) return this.pictures.get(item.pack)
+    const wanted = fetch(item.pack).then(async (response) => {
+      if (!response.ok) throw new Error(`the server answered ${response.status}`)
+      return unpack(await response.arrayBuffer(), item.neighbours.length)
+    })
+    this.pictures.set(item.pack, wanted)
+    wanted.catch(() => this.pictures.delete(item.pack))
+    if (this.pictures.size > 60) {
+      const [oldest, urls] = this.pictures.entries().next().value
+      this.pictures.delete(oldest)
+      urls.then(release, () => {})
+    }
+    return wanted
+  }
+
+  close() {
+    this.flush()
+    for (const timer of [this.timer, this.again, this.hinting]) clearTimeout(timer)
+    document.removeEventListener('keydown', this.onKey)
+    document.removeEventListener('pointerdown', this.onLeave, true)
+    window.removeEventListener('pagehide', this.onLeave)
+    for (const urls of this.pictures.values()) urls.then(release, () => {})
+  }
+}
+
+function unpack(buffer, count) {
+  const lengths = new DataView(buffer)
+  let offset = 4 * count
+  return Array.from({ length: count }, (_, i) => {
+    const length = lengths.getUint32(4 * i, true)
+    const bytes = new Uint8Array(buffer, offset, length)
+    offset += length
+    const type = bytes[0] === 0x89 ? 'image/png' : 'image/jpeg'
+    return length ? URL.createObjectURL(new Blob([bytes], { type })) : null
+  })
+}
+
+function release(urls) {
+  for (const url of urls) if (url) URL.revokeObjectURL(url)
+}
+
+function legend(root, data) {
+  const keys = data.shortcuts.map(([key, label]) => {
+    const entry = element('span', 'class')
+    entry.append(element('kbd', '', key), element('span', '', label))
+    return entry
+  })
+  $(root, 'classes').replaceChildren(...keys)
+  $(root, 'classes').hidden = !keys.length
+  const options = (data.classes ?? []).map((name) => {
+    const option = element('option')
+    option.value = name
+    return option
+  })
+  $(root, 'names').replaceChildren(...options)
+  const field = $(root, 'label')
+  field.placeholder = data.classes ? 'Another class' : 'Another number'
+  field.inputMode = data.classes ? 'search' : 'decimal'
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector('.review')
+  let review = mounts.get(parentElement)
+  if (!review) {
+    review = new Review(root)
+    mounts.set(parentElement, review)
+  }
+  legend(root, data)
+  review.update(data, setTriggerValue)
+  return () => {
+    review.close()
+    mounts.delete(parentElement)
+  }
+}

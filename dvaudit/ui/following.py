@@ -1,0 +1,91 @@
+"""Following a run while it works: stage, time left, cancel; and what to do when it stopped."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dvaudit import audits
+from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
+from dvaudit.ui.session import refusals_shown
+from dvaudit.ui.words import duration, plain
+
+POLL_SECONDS = 2
+_WHAT = {RunKind.IMPORT: "Import", RunKind.AUDIT: "Audit"}
+_STOPPED = {
+    RunStatus.FAILED: "failed",
+    RunStatus.CANCELLED: "was cancelled",
+    RunStatus.INTERRUPTED: "was interrupted",
+}
+
+
+def follow(ws: Workspace, run: RunRecord) -> None:
+    """Show a run that works or waits, kept up to date, or why it stopped; nothing if it is done."""
+    if run.status.is_live:
+        _live(ws, run.id)
+    elif run.status.is_resumable:
+        _stopped(ws, run)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _live(ws: Workspace, run_id: str) -> None:
+    run = ws.run(run_id)
+    if not run.status.is_live:
+        st.rerun()  # the whole page: it now has a result to show, and polling ends
+    with st.container(border=True):
+        st.markdown(f"**{_WHAT[run.kind]}: {_stage(run)}**")
+        st.progress(min(max(run.fraction, 0.0), 1.0))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(left_text(run), width="stretch")
+            st.button(
+                "Cancelling" if run.cancelling else "Cancel",
+                key=f"cancel_{run.id}",
+                icon=":material/close:",
+                disabled=run.cancelling,
+                on_click=_cancel,
+                args=(ws, run.id),
+            )
+
+
+def _stage(run: RunRecord) -> str:
+    if run.status is RunStatus.QUEUED:
+        return "waiting for its turn"
+    if run.status is RunStatus.STARTING:
+        return "starting"
+    return plain(run.stage) or "working"
+
+
+def left_text(run: RunRecord) -> str:
+    """Return how far a run is, in words: "45 % done, about 3 min left"."""
+    if run.status is not RunStatus.RUNNING:
+        return "You can leave this page: the work goes on, and this shows it when you come back."
+    done = f"{run.fraction:.0%} done"
+    return done if run.eta is None else f"{done}, about {duration(run.eta)} left"
+
+
+def _cancel(ws: Workspace, run_id: str) -> None:
+    with refusals_shown():
+        audits.cancel(ws, run_id)
+
+
+def _resume(ws: Workspace, run_id: str) -> None:
+    with refusals_shown():
+        audits.resume(ws, run_id)
+
+
+def _stopped(ws: Workspace, run: RunRecord) -> None:
+    with st.container(border=True):
+        headline = f"{_WHAT[run.kind]} {_STOPPED[run.status]} at {run.fraction:.0%}"
+        if run.status is RunStatus.CANCELLED:
+            st.markdown(f"**{headline}**")
+        else:
+            st.error(
+                f"**{headline}.** {plain(run.error or 'No reason was recorded.')}",
+                icon=":material/error:",
+            )
+        st.button(
+            "Try again" if run.status is RunStatus.FAILED else "Resume",
+            key=f"resume_{run.id}",
+            icon=":material/refresh:",
+            on_click=_resume,
+            args=(ws, run.id),
+        )

@@ -1,0 +1,109 @@
+"""A first look at a file before it is imported: only names and the first rows are read."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from dvaudit import audits
+from dvaudit.core.dataset import Kind
+from dvaudit.core.errors import UnreadableInputError
+from dvaudit.core.pictures import open_image
+from dvaudit.readers import Preview, image_data
+from dvaudit.ui.words import count, plain, size
+
+PICTURES = 10
+MOST_CLASSES = 8
+_KINDS = {Kind.IMAGE: "image", Kind.TABULAR: "row", Kind.VECTOR: "vector"}
+
+
+def preview_of(path: Path) -> Preview:
+    """Return the preview of a file or folder; read again when it changes.
+
+    Raises:
+        DvauditError: it cannot be read.
+    """
+    return _preview(str(path), _stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    if not path.exists():
+        return None
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking into the file")
+def _preview(path: str, stamp: tuple[int, int] | None) -> Preview:
+    return audits.preview(Path(path))
+
+
+def summary(path: Path, preview: Preview) -> None:
+    """Say in one line what the file is."""
+    facts = [preview.format.replace("-", " "), count(preview.rows, _KINDS[preview.kind])]
+    if preview.classes:
+        facts.append(count(len(preview.classes), "class", "classes"))
+    if path.is_file():
+        facts.append(size(path.stat().st_size))
+    st.markdown(f"#### {plain(path.name)}")
+    st.caption(" · ".join(facts))
+
+
+def contents(path: Path, preview: Preview) -> None:
+    """Show a few pictures or the first rows, and the largest classes."""
+    pictures = _pictures(str(path), preview.format, _stamp(path)) if preview.kind is Kind.IMAGE else []
+    if pictures:
+        st.image(
+            [picture for _, picture in pictures],
+            caption=[plain(name) for name, _ in pictures],
+            width=84,
+        )
+    elif len(preview.head.columns):
+        st.dataframe(preview.head, height=215, hide_index=True)
+    if preview.classes:
+        leading = sorted(preview.classes.items(), key=lambda item: -item[1])[:MOST_CLASSES]
+        listed = ", ".join(f"{plain(name)} {number:,}" for name, number in leading)
+        rest = len(preview.classes) - len(leading)
+        st.caption(f"Classes: {listed}" + (f" and {rest:,} more" if rest else ""))
+
+
+def remarks(preview: Preview) -> None:
+    """List what was noticed, and what will be left out."""
+    for note in preview.notes:
+        st.caption(plain(note))
+    if preview.unreadable:
+        with st.expander(f"{count(len(preview.unreadable), 'item')} will be left out"):
+            st.dataframe(
+                {
+                    "Name": [item.name for item in preview.unreadable],
+                    "Reason": [item.reason for item in preview.unreadable],
+                },
+                hide_index=True,
+            )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _pictures(
+    path: str, format: str, stamp: tuple[int, int] | None
+) -> list[tuple[str, Image.Image]]:
+    """Return a few pictures spread over the file, small, with their folder or file name."""
+    if format not in ("image-zip", "image-folder"):
+        return []
+    files = image_data.list_files(Path(path), format)
+    source, total = files.source(), len(files.images)
+    chosen = sorted({total * step // PICTURES for step in range(PICTURES)})
+    found = []
+    for position in chosen:
+        try:
+            picture = open_image(source.read(position))
+        except UnreadableInputError:
+            continue  # the import lists every picture that cannot be read, with the reason
+        picture.thumbnail((168, 168))
+        file = io.BytesIO()
+        picture.convert("RGB").save(file, "PNG")
+        name = files.classes[position] if files.classes else Path(files.images[position].name).name
+        found.append((name, Image.open(file)))
+    return found

@@ -1,0 +1,157 @@
+"""The health of a dataset: how much, of what, and what is already wrong before any audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dvaudit.core.dataset import Kind, Task
+from dvaudit.store import DatasetRecord, Workspace
+from dvaudit.ui import charts, frames
+from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.words import count, plain
+
+GLANCE = 24
+ROWS = 100
+
+
+@dataclass(frozen=True)
+class Health:
+    """Counts of samples without a label and of exact copies; targets (n,) for regression."""
+
+    missing: int
+    copies: int
+    groups: int
+    targets: NDArray[np.float64] | None
+
+
+def show(ws: Workspace, dataset: DatasetRecord) -> None:
+    """Draw the key figures, the class chart, notes, unreadable items and a look at the data."""
+    health = health_of(ws, dataset)
+    _figures(dataset, health)
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True, height="stretch"):
+        _labels(dataset, health)
+    with right, st.container(border=True, height="stretch"):
+        _remarks(dataset)
+    _look(ws, dataset)
+
+
+def health_of(ws: Workspace, dataset: DatasetRecord) -> Health:
+    """Return the health of a ready dataset; computed once per content."""
+    return _health(ws, str(ws.root), dataset.id, dataset.fingerprint or "", dataset.task)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _health(
+    _ws: Workspace, root: str, dataset_id: str, fingerprint: str, task: Task | None
+) -> Health:
+    samples = _samples(_ws, root, dataset_id, fingerprint)
+    sizes = samples["hash"].value_counts()
+    repeated = sizes[sizes > 1]
+    targets = None
+    if task is Task.REGRESSION:
+        targets = pd.to_numeric(samples["label"], errors="coerce").to_numpy(dtype=np.float64)
+    missing = 0 if task is Task.UNSUPERVISED else int(samples["label"].isna().sum())
+    return Health(missing, int(repeated.sum()), len(repeated), targets)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _samples(_ws: Workspace, root: str, dataset_id: str, fingerprint: str) -> pd.DataFrame:
+    return _ws.samples(dataset_id)[["id", "label", "hash"]]
+
+
+def _figures(dataset: DatasetRecord, health: Health) -> None:
+    classes = len(dataset.class_names)
+    row = st.grid(5 if classes else 4, gap="small")
+    figures = [("Samples", dataset.samples or 0, f"{dataset.kind} data")]
+    if classes:
+        figures.append(("Classes", classes, _spread(dataset)))
+    figures += [
+        ("Missing labels", health.missing, "scored by no method" if health.missing else "none"),
+        ("Unreadable", len(dataset.unreadable), "left out" if dataset.unreadable else "none"),
+        (
+            "Exact duplicates",
+            health.copies,
+            f"in {count(health.groups, 'group')}" if health.groups else "none",
+        ),
+    ]
+    for label, value, below in figures:
+        with row.container(border=True, height="stretch", gap="xsmall"):
+            st.metric(label, f"{value:,}")
+            st.caption(below)
+
+
+def _spread(dataset: DatasetRecord) -> str:
+    counts = [number for number in dataset.class_counts if number]
+    if not counts:
+        return "no labelled sample"
+    low, high = min(counts), max(counts)
+    return f"{low:,} each" if low == high else f"{low:,} to {high:,} samples each"
+
+
+def _labels(dataset: DatasetRecord, health: Health) -> None:
+    if dataset.class_names:
+        st.markdown("**Samples per class**")
+        counts = dict(zip(dataset.class_names, dataset.class_counts, strict=True))
+        shown = charts.shown_classes(counts)
+        st.plotly_chart(
+            charts.class_bars(counts),
+            key="health_classes",
+            alt=f"Samples per class: {_spread(dataset)}",
+            config={"displayModeBar": False},
+        )
+        if len(shown) < len(counts):
+            st.caption(f"The {len(shown)} largest of {len(counts):,} classes.")
+    elif health.targets is not None:
+        st.markdown("**Distribution of the labels**")
+        st.plotly_chart(
+            charts.histogram(health.targets, title="label"),
+            key="health_targets",
+            alt="Distribution of the numeric labels",
+            config={"displayModeBar": False},
+        )
+    else:
+        st.markdown("**No labels**")
+        st.caption("Audits look for wrong labels: import the data again and set a label column.")
+
+
+def _remarks(dataset: DatasetRecord) -> None:
+    st.markdown("**Notes from the import**")
+    if not dataset.notes and not dataset.unreadable:
+        st.caption("Everything was read as it is: no conversions, no guesses, nothing left out.")
+    for note in dataset.notes:
+        st.markdown(f"- {plain(note)}")
+    if dataset.unreadable:
+        st.markdown(f"**Left out** ({len(dataset.unreadable):,})")
+        st.dataframe(
+            {
+                "Name": [item.name for item in dataset.unreadable],
+                "Reason": [item.reason for item in dataset.unreadable],
+            },
+            hide_index=True,
+            height=min(38 + 35 * len(dataset.unreadable), 248),
+        )
+
+
+def _look(ws: Workspace, dataset: DatasetRecord) -> None:
+    samples = _samples(ws, str(ws.root), dataset.id, dataset.fingerprint or "")
+    total = dataset.samples or 0
+    if dataset.kind is Kind.IMAGE:
+        st.markdown("**A look inside**")
+        chosen = sorted({total * step // GLANCE for step in range(GLANCE)})
+        rows = samples.iloc[chosen]
+        cards = [
+            Card(position, "no label" if pd.isna(label) else str(label), name=str(name))
+            for position, name, label in zip(chosen, rows["id"], rows["label"], strict=True)
+        ]
+        gallery(dataset.id, cards, key="health_gallery")
+        return
+    st.markdown(f"**The first {min(ROWS, total):,} rows**")
+    columns = frames.features(ws, dataset).head(ROWS)
+    named = samples[["id", "label"]].head(ROWS)
+    st.dataframe(pd.concat([named, columns], axis=1), hide_index=True, height=320)

@@ -1,0 +1,139 @@
+"""What was done so far: the audits of a dataset, and the datasets of the workspace."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
+from dvaudit.ui import frames
+from dvaudit.ui.session import select
+from dvaudit.ui.words import ago, count, duration, plain
+
+
+def outcome(ws: Workspace, run: RunRecord) -> None:
+    """Say what a finished audit found, and lead to it."""
+    found = frames.findings(ws, run)
+    flagged = int(found["flagged"].sum())
+    with st.container(
+        border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        with st.container(gap="xsmall"):
+            st.markdown(
+                f"**{count(flagged, 'sample')} of {len(found):,} "
+                f"{'looks' if flagged == 1 else 'look'} wrong** "
+                f"({flagged / max(len(found), 1):.1%} of the data)"
+            )
+            st.caption(facts(run))
+        st.page_link("pages/samples.py", label="See the samples", icon=":material/grid_view:")
+        st.page_link("pages/review.py", label="Review them", icon=":material/rate_review:")
+
+
+def facts(run: RunRecord) -> str:
+    """Return number, methods, features, seed, time taken and age of an audit in one line."""
+    parts = [
+        f"Audit {number(run)}",
+        ", ".join(run.params.get("valuators", ())),
+        f"features: {run.params.get('extractor') or 'automatic'}",
+        f"seed {run.params.get('seed', 0)}",
+    ]
+    if run.started and run.finished:
+        parts.append(f"took {duration((run.finished - run.started).total_seconds())}")
+    parts.append(ago(run.finished or run.created))
+    return plain_parts(parts)
+
+
+def plain_parts(parts: list[str]) -> str:
+    """Join facts to one line, escaped."""
+    return " · ".join(plain(part) for part in parts)
+
+
+def number(run: RunRecord) -> str:
+    """Return an audit's number as people say it."""
+    return str(int(run.id[1:]))
+
+
+def audits_table(runs: list[RunRecord]) -> None:
+    """List audits, newest first; choosing a row makes it the one on screen."""
+    table = pd.DataFrame(
+        {
+            "Audit": [int(number(run)) for run in runs],
+            "Status": [run.status.value for run in runs],
+            "Methods": [", ".join(run.params.get("valuators", ())) for run in runs],
+            "Features": [run.params.get("extractor") or "automatic" for run in runs],
+            "Seed": [run.params.get("seed", 0) for run in runs],
+            "Settings": [_settings(run) for run in runs],
+            "Started": [run.created for run in runs],
+            "Took": [_took(run) for run in runs],
+            "Reason": [run.error or "" for run in runs],
+        }
+    )
+    if not table["Reason"].any():
+        table = table.drop(columns="Reason")
+    st.dataframe(
+        table,
+        key="audits_table",
+        hide_index=True,
+        on_select=lambda: _choose_run(runs),
+        selection_mode="single-row",
+        column_config={"Started": st.column_config.DatetimeColumn(format="distance")},
+    )
+
+
+def _choose_run(runs: list[RunRecord]) -> None:
+    rows = st.session_state["audits_table"]["selection"]["rows"]
+    if rows and rows[0] < len(runs):
+        select(runs[rows[0]].dataset_id, runs[rows[0]].id)
+
+
+def _settings(run: RunRecord) -> str:
+    given = run.params.get("settings", {})
+    return ", ".join(
+        f"{name}.{key}={value}" for name, values in given.items() for key, value in values.items()
+    )
+
+
+def _took(run: RunRecord) -> str:
+    if run.status is not RunStatus.DONE or not (run.started and run.finished):
+        return ""
+    return duration((run.finished - run.started).total_seconds())
+
+
+def dataset_facts(record: DatasetRecord) -> str:
+    """Return format, task, source and age of a dataset in one line."""
+    parts = [f"added {ago(record.created)}", f"from {record.source.name}"]
+    if record.task:
+        parts.insert(0, f"{record.task}")
+    return plain_parts(parts)
+
+
+def datasets_table(records: list[DatasetRecord]) -> None:
+    """List the datasets, newest first; choosing a row makes it the one on screen."""
+    table = pd.DataFrame(
+        {
+            "Name": [record.name for record in records],
+            "Status": [record.status.value for record in records],
+            "Kind": [str(record.kind or "") for record in records],
+            "Task": [str(record.task or "") for record in records],
+            "Samples": pd.array([record.samples for record in records], dtype="Int64"),
+            "Classes": [len(record.class_names) for record in records],
+            "Added": [record.created for record in records],
+        }
+    )
+    st.dataframe(
+        table,
+        key="datasets_table",
+        hide_index=True,
+        on_select=lambda: _choose_dataset(records),
+        selection_mode="single-row",
+        column_config={
+            "Samples": st.column_config.NumberColumn(format="localized"),
+            "Added": st.column_config.DatetimeColumn(format="distance"),
+        },
+    )
+
+
+def _choose_dataset(records: list[DatasetRecord]) -> None:
+    rows = st.session_state["datasets_table"]["selection"]["rows"]
+    if rows and rows[0] < len(records):
+        select(records[rows[0]].id)

@@ -1,0 +1,215 @@
+"""Adding a dataset: choose a file, see what is in it, say what the columns are, import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dvaudit import audits
+from dvaudit.core.dataset import Kind, Role, Task
+from dvaudit.core.errors import DvauditError, NotFoundError
+from dvaudit.readers import Preview
+from dvaudit.server import uploads
+from dvaudit.store import Workspace
+from dvaudit.ui import glance
+from dvaudit.ui.components.upload import upload
+from dvaudit.ui.session import refusals_shown, select
+from dvaudit.ui.words import count, plain
+
+# Offered by the file dialogue; what a file is, is decided by its content when it is read.
+SUFFIXES = (".zip", ".csv", ".tsv", ".parquet", ".xlsx", ".jsonl", ".ndjson", ".json", ".npz")
+HINT = "Zip of images (one folder per class, or with labels.csv), CSV, Parquet, Excel, JSON lines, npz."
+UPLOAD, SERVER = "Upload a file", "Use a file on this machine"
+_TASKS = {
+    Task.CLASSIFICATION: "Classes",
+    Task.REGRESSION: "Numbers",
+    Task.UNSUPERVISED: "No labels",
+}
+
+
+def adding() -> bool:
+    """True when the person is about to add a dataset; kept in the address of the page."""
+    return "add" in st.query_params
+
+
+def begin() -> None:
+    """Show the page's form for a new dataset."""
+    st.query_params["add"] = "1"
+
+
+def leave() -> None:
+    """Put the form away and forget the chosen file."""
+    for key in ("add", "upload", "path"):
+        st.query_params.pop(key, None)
+
+
+def add_dataset(ws: Workspace) -> None:
+    """Draw the form: the choice of a file, or its preview and roles once it is chosen."""
+    with st.container(border=True):
+        path = _chosen(ws)
+        if path is None:
+            _choose(ws)
+        else:
+            _describe(ws, path)
+
+
+def _choose(ws: Workspace) -> None:
+    way = st.segmented_control(
+        "Where is the data?",
+        [UPLOAD, SERVER],
+        default=UPLOAD,
+        required=True,
+        key="import_way",
+        label_visibility="collapsed",
+    )
+    if way == UPLOAD:
+        done = upload(key="import_upload", suffixes=SUFFIXES, hint=HINT)
+        if done is not None:
+            st.query_params["upload"] = done.upload
+            st.rerun()
+        return
+    with st.form("import_path", border=False):
+        typed = st.text_input(
+            "Path of a file or folder",
+            placeholder="/data/photos.zip",
+            help="A folder is read in place. Formats: " + HINT,
+        )
+        if st.form_submit_button("Continue", type="primary"):
+            if typed.strip():
+                st.query_params["path"] = str(Path(typed.strip()).expanduser().absolute())
+                st.rerun()
+            st.error("Enter the path of a file or folder.", icon=":material/error:")
+
+
+def _chosen(ws: Workspace) -> Path | None:
+    """Return the file that the address names; forget an upload that is gone."""
+    if reference := st.query_params.get("upload"):
+        try:
+            return uploads.resolve(ws.uploads, reference)
+        except NotFoundError as gone:
+            st.query_params.pop("upload")
+            st.warning(plain(str(gone)), icon=":material/warning:")
+    path = st.query_params.get("path")
+    return Path(path) if path else None
+
+
+def _describe(ws: Workspace, path: Path) -> None:
+    try:
+        preview = glance.preview_of(path)
+    except DvauditError as refusal:
+        st.error(plain(str(refusal)), icon=":material/error:")
+        st.button("Choose another file", on_click=_choose_again, icon=":material/arrow_back:")
+        return
+    glance.summary(path, preview)
+    form, look = st.columns([2, 3], gap="large")
+    with form:
+        name = st.text_input("Name", path.stem, key=f"import_name_{path}")
+        task = _task(preview, path)
+        copy = _copy(path)
+    with look:
+        glance.contents(path, preview)
+    roles = _roles(preview, path)
+    glance.remarks(preview)
+    with st.container(horizontal=True):
+        if st.button("Import", type="primary", icon=":material/check:"):
+            _start(ws, path, name=name, copy=copy, roles=roles, task=task)
+        st.button("Choose another file", on_click=_choose_again)
+
+
+def _choose_again() -> None:
+    for key in ("upload", "path"):
+        st.query_params.pop(key, None)
+
+
+def _task(preview: Preview, path: Path) -> Task:
+    chosen = st.segmented_control(
+        "What the labels are",
+        list(_TASKS),
+        default=preview.task,
+        format_func=_TASKS.__getitem__,
+        required=True,
+        key=f"import_task_{path}",
+        help="Classes to choose from, numbers to predict, or nothing.",
+    )
+    return Task(chosen)
+
+
+def _copy(path: Path) -> bool:
+    if "upload" in st.query_params:
+        return True
+    return st.toggle(
+        "Keep a copy in the workspace",
+        value=path.is_file(),
+        key=f"import_copy_{path}",
+        help="Without a copy the file is read where it lies; it must stay there unchanged.",
+    )
+
+
+def _roles(preview: Preview, path: Path) -> dict[str, str]:
+    """Draw the table of columns with their guessed roles; return the role of each column."""
+    if not preview.columns:
+        return {}
+    st.markdown(f"**Columns** ({len(preview.columns):,}): correct a role where the guess is wrong")
+    table = pd.DataFrame(
+        {
+            "Role": [str(column.role) for column in preview.columns],
+            "Examples": [", ".join(column.examples) for column in preview.columns],
+            "Distinct": [column.distinct for column in preview.columns],
+            "Missing": [column.missing for column in preview.columns],
+            "Note": [column.note for column in preview.columns],
+        },
+        index=pd.Index([column.name for column in preview.columns], name="Column"),
+    )
+    roles = [str(role) for role in Role if role is not Role.PATH or preview.kind is Kind.IMAGE]
+    edited = st.data_editor(
+        table,
+        key=f"import_roles_{path}",
+        height=min(38 + 35 * len(table), 388),
+        disabled=[name for name in table.columns if name != "Role"],
+        column_config={
+            "Role": st.column_config.SelectboxColumn(
+                options=roles,
+                required=True,
+                help="label: what to check. id: names a sample. group: who contributed it. "
+                "The others are features, or ignored.",
+            ),
+            "Examples": st.column_config.TextColumn(width="large"),
+        },
+    )
+    return {str(name): str(role) for name, role in edited["Role"].items()}
+
+
+def _start(
+    ws: Workspace, path: Path, *, name: str, copy: bool, roles: dict[str, str], task: Task
+) -> None:
+    problem = _problem(name, roles, task)
+    if problem:
+        st.error(problem, icon=":material/error:")
+        return
+    with refusals_shown():
+        with st.spinner("Copying the file into the workspace" if copy else "Starting"):
+            run_id = audits.start_import(
+                ws, path, name=name.strip(), copy=copy, roles=roles, task=task.value
+            )
+        dataset = ws.run(run_id).dataset_id
+        leave()
+        select(dataset)
+        st.rerun()
+
+
+def _problem(name: str, roles: dict[str, str], task: Task) -> str | None:
+    """Return what the form still lacks, None if nothing."""
+    if not name.strip():
+        return "Give the dataset a name."
+    for single in (Role.LABEL, Role.ID, Role.GROUP, Role.PATH):
+        holders = [column for column, role in roles.items() if role == single]
+        if len(holders) > 1:
+            return (
+                f"{count(len(holders), 'column')} have the role {single}: "
+                f"{plain(', '.join(holders))}. Leave it to one."
+            )
+    if roles and task is not Task.UNSUPERVISED and Role.LABEL not in roles.values():
+        return "Set the role of one column to label, or choose No labels."
+    return None

@@ -1,0 +1,144 @@
+"""Which samples a person sees, and in which order: filters and cut-offs on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dvaudit.core.decisions import Decision
+from dvaudit.findings.cutoff import cut_at_margin, cut_at_rank
+
+SUSPICION = "suspicion_rank"
+
+
+class Show(StrEnum):
+    """Which kind of finding to show; the values are part of page addresses."""
+
+    ALL = "all"
+    FLAGGED = "flagged"
+    REVIEWED = "reviewed"
+    DUPLICATES = "duplicates"
+    CONFLICTS = "conflicts"
+    OUTLIERS = "outliers"
+
+
+class CutBy(StrEnum):
+    """What draws the line between flagged and not flagged."""
+
+    METHODS = "methods"
+    RANK = "rank"
+    MARGIN = "margin"
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """`METHODS` takes the audit's own flags; `RANK` the `rank` most suspicious samples; `MARGIN`
+    those whose suggestion beats the given label by more than `margin`."""
+
+    by: CutBy = CutBy.METHODS
+    rank: int = 0
+    margin: float = 0.0
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What to show. `column` sorts, and `within` is a [low, high) range of that column's values.
+
+    `classes` empty means all; `find` is part of an id, in any case.
+    """
+
+    show: Show = Show.ALL
+    classes: tuple[str, ...] = ()
+    find: str = ""
+    column: str = SUSPICION
+    descending: bool = False
+    within: tuple[float, float] | None = None
+
+
+def flags(frame: pd.DataFrame, cut: CutOff) -> NDArray[np.bool_]:
+    """Return (n,) which samples of a findings table lie above the cut-off."""
+    if cut.by is CutBy.METHODS:
+        return frame["flagged"].fillna(False).to_numpy(dtype=bool)
+    ranks = numbers(frame, SUSPICION)
+    if cut.by is CutBy.RANK:
+        return cut_at_rank(ranks, cut.rank).flagged
+    return cut_at_margin(numbers(frame, "margin"), ranks, cut.margin).flagged
+
+
+def numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """Return (n,) a column as floats, NaN where it is missing or the table has no such column."""
+    if column not in frame:
+        return np.full(len(frame), np.nan)
+    return pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def select(
+    frame: pd.DataFrame,
+    flagged: NDArray[np.bool_],
+    wanted: Filter,
+    decided: Collection[str] = (),
+) -> NDArray[np.int64]:
+    """Return the positions to show, in order; ties and missing values keep input order, last."""
+    keep = _shown(frame, flagged, wanted.show, decided)
+    if wanted.classes:
+        keep &= frame["given_label"].astype(str).isin(wanted.classes).to_numpy()
+    if wanted.find:
+        text = frame["id"].astype(str).str
+        keep &= text.contains(wanted.find, case=False, regex=False).to_numpy(dtype=bool)
+    if wanted.within is not None:
+        low, high = wanted.within
+        values = numbers(frame, wanted.column)
+        keep &= (values >= low) & (values < high)
+    positions = np.flatnonzero(keep)
+    order = numbers(frame, wanted.column)[positions]
+    return positions[np.argsort(-order if wanted.descending else order, kind="stable")]
+
+
+def _shown(
+    frame: pd.DataFrame, flagged: NDArray[np.bool_], show: Show, decided: Collection[str]
+) -> NDArray[np.bool_]:
+    if show is Show.FLAGGED:
+        return flagged.copy()
+    if show is Show.REVIEWED:
+        return frame["id"].isin(list(decided)).to_numpy(dtype=bool)
+    if show is Show.DUPLICATES:
+        return frame["duplicate_group"].notna().to_numpy(dtype=bool)
+    column = {Show.CONFLICTS: "duplicate_conflict", Show.OUTLIERS: "outlier"}.get(show)
+    if column is None:
+        return np.ones(len(frame), dtype=bool)
+    return frame[column].fillna(False).to_numpy(dtype=bool)
+
+
+def value_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the value column of each method in a findings table, in its order."""
+    return [name for name in frame.columns if str(name).endswith(".value")]
+
+
+def review_queue(
+    frame: pd.DataFrame,
+    flagged: NDArray[np.bool_],
+    decisions: Mapping[str, Decision],
+    *,
+    every: bool = False,
+    reviewed: bool = False,
+    here: Collection[str] = (),
+) -> NDArray[np.int64]:
+    """Return the positions to review, flagged ones first, each part most suspicious first.
+
+    Args:
+        every: go on with the samples that are not flagged; unlabelled ones are never asked about.
+        reviewed: also those with a verdict already.
+        here: ids decided since the queue was opened: they stay, so that one can go back to them.
+    """
+    ranks = numbers(frame, SUSPICION)
+    keep = np.isfinite(ranks) & (flagged | every)
+    if not reviewed:
+        done = frame["id"].isin(set(decisions) - set(here)).to_numpy(dtype=bool)
+        keep &= ~done
+    positions = np.flatnonzero(keep)
+    return positions[np.lexsort((ranks[positions], ~flagged[positions]))]

@@ -1,0 +1,99 @@
+"""What is known of one sample, as text ready for the screen; no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dvaudit.core.decisions import Decision, Verdict
+
+VERDICT_WORDS = {
+    Verdict.KEEP: "kept",
+    Verdict.RELABEL: "relabelled",
+    Verdict.DROP: "dropped",
+    Verdict.UNSURE: "unsure",
+}
+MOST_COLUMNS = 60
+LONGEST_CELL = 600
+NOTHING = "-"
+
+
+def given_label(frame: pd.DataFrame, position: int) -> str | None:
+    """Return the label a sample came with, None where it is missing."""
+    return text_or_none(frame["given_label"].iat[position])
+
+
+def suggested_label(frame: pd.DataFrame, position: int) -> str | None:
+    """Return the label the methods suggest, None where there is none or it is the given one."""
+    found = text_or_none(frame["suggested_label"].iat[position])
+    return None if found == given_label(frame, position) else found
+
+
+def text_or_none(value: Any) -> str | None:
+    """Return a cell as text; None where it is missing or empty."""
+    return None if _missing(value) or value == "" else str(value)
+
+
+def number_text(value: Any) -> str:
+    """Return a number with four significant digits, a dash where it is missing."""
+    if _missing(value):
+        return NOTHING
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{int(value):,}"
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.4g}"
+    return str(value)
+
+
+def method_table(frame: pd.DataFrame, position: int) -> pd.DataFrame:
+    """Return each method's own columns (`NAME.<column>`) for one sample, one row per quantity."""
+    rows = []
+    for name in frame.columns:
+        method, dot, quantity = str(name).partition(".")
+        if dot:
+            rows.append(
+                (method, quantity.replace("_", " "), number_text(frame[name].iat[position]))
+            )
+    return pd.DataFrame(rows, columns=["Method", "Quantity", "Value"])
+
+
+def feature_names(table: pd.DataFrame) -> list[str]:
+    """Return the columns of a dataset that are shown of one sample: the first few dozen."""
+    return [str(name) for name in table.columns[:MOST_COLUMNS]]
+
+
+def cells(table: pd.DataFrame, position: int) -> list[str]:
+    """Return one sample's cells for `feature_names`, long texts shortened."""
+    row = [table.iloc[position, column] for column in range(min(table.shape[1], MOST_COLUMNS))]
+    return [_shortened(number_text(value)) for value in row]
+
+
+def comparison(
+    table: pd.DataFrame, position: int, others: Iterable[tuple[str, int]]
+) -> pd.DataFrame:
+    """Return one row per column of the dataset: the sample beside `others` (heading, position)."""
+    names = feature_names(table)
+    columns: dict[str, Sequence[str]] = {"Column": names, "This sample": cells(table, position)}
+    columns.update({heading: cells(table, other) for heading, other in others})
+    return pd.DataFrame(columns)
+
+
+def verdict_text(decision: Decision | None) -> str:
+    """Return a verdict in one or two words, empty for none."""
+    if decision is None:
+        return ""
+    words = VERDICT_WORDS[decision.verdict]
+    return f"{words} to {decision.label}" if decision.label is not None else words
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (value != value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"

@@ -1,0 +1,92 @@
+"""The frame around every page: navigation, and the choice of dataset and audit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import streamlit as st
+
+from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, RunStatus, Workspace
+from dvaudit.ui import theme
+from dvaudit.ui.session import current, select, workspace
+from dvaudit.ui.words import ago
+
+PAGES = {
+    "Prepare": (
+        ("data", "Data", ":material/database:"),
+        ("audit", "Audit", ":material/troubleshoot:"),
+    ),
+    "Act": (
+        ("samples", "Samples", ":material/grid_view:"),
+        ("review", "Review", ":material/rate_review:"),
+        ("export", "Export", ":material/download:"),
+    ),
+}
+
+
+def main(home: Path) -> None:
+    """Draw the page the address names; `home` is the folder of app.py."""
+    theme.dress(home)
+    page = st.navigation(
+        {
+            section: [
+                st.Page(
+                    f"pages/{name}.py",
+                    title=title,
+                    icon=icon,
+                    url_path=name,
+                    default=name == "data",
+                )
+                for name, title, icon in pages
+            ]
+            for section, pages in PAGES.items()
+        }
+    )
+    ws = workspace()
+    with st.sidebar:
+        _choose(ws)
+    page.run()
+
+
+def _choose(ws: Workspace) -> None:
+    """Dataset and audit selectors; they show the selection, and change it in callbacks."""
+    selection = current(ws)
+    if selection.dataset is None:
+        return
+    datasets = {record.id: record for record in ws.datasets()}
+    st.session_state["choose_dataset"] = selection.dataset.id
+    st.selectbox(
+        "Dataset",
+        list(datasets),
+        format_func=lambda key: _dataset_text(datasets[key]) if key in datasets else key,
+        key="choose_dataset",
+        on_change=lambda: select(st.session_state["choose_dataset"]),
+    )
+    runs = {record.id: record for record in ws.runs(selection.dataset.id, RunKind.AUDIT)}
+    if selection.run is None:
+        return
+    st.session_state["choose_run"] = selection.run.id
+    dataset_id = selection.dataset.id
+    st.selectbox(
+        "Audit",
+        list(runs),
+        format_func=lambda key: run_text(runs[key]) if key in runs else key,
+        key="choose_run",
+        on_change=lambda: select(dataset_id, st.session_state["choose_run"]),
+    )
+
+
+def _dataset_text(record: DatasetRecord) -> str:
+    if record.status is not DatasetStatus.READY or record.samples is None:
+        return f"{record.name} ({record.status})"
+    return f"{record.name} ({record.samples:,})"
+
+
+def run_text(run: RunRecord, now: datetime | None = None) -> str:
+    """Return an audit in a few words: number, methods, and its age or state."""
+    methods = ", ".join(run.params.get("valuators", ()))
+    state = run.status.value
+    if run.status is RunStatus.DONE:
+        state = ago(run.finished or run.created, now)
+    return f"#{int(run.id[1:])} · {state} · {methods}"

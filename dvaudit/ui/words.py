@@ -1,0 +1,53 @@
+"""Numbers, times and other people's text, ready for the screen."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=])")
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def plain(text: str) -> str:
+    """Escape Markdown, so that a file name or a class name is shown as it is written.
+
+    Unescaped, it could load a remote picture or take another colour.
+    """
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return "1 class", "12,000 samples"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def size(bytes_: float) -> str:
+    """Return "1.2 GB": powers of 1000, two significant digits below ten."""
+    step = 0
+    while bytes_ >= 999.5 and step < len(_UNITS) - 1:
+        bytes_, step = bytes_ / 1000, step + 1
+    return (
+        f"{bytes_:.1f} {_UNITS[step]}" if step and bytes_ < 9.95 else f"{bytes_:.0f} {_UNITS[step]}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return "less than 1 s", "40 s", "3 min", "1 h 5 min"."""
+    if seconds < 1:
+        return "less than 1 s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """Return how long ago an aware time was: "just now", "5 min ago", "3 d ago"."""
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    if seconds < 60:
+        return "just now"
+    for step, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= step:
+            return f"{int(seconds // step)} {unit} ago"
+    raise AssertionError(seconds)

@@ -1,0 +1,38 @@
+"""Audit: choose methods, see what they cost, start, follow, and look back."""
+
+import streamlit as st
+
+from dvaudit.core.dataset import Task
+from dvaudit.store import RunKind, RunStatus
+from dvaudit.ui import auditing, history
+from dvaudit.ui.following import follow
+from dvaudit.ui.session import current, empty_state, require_dataset, workspace
+from dvaudit.ui.words import plain
+
+ws = workspace()
+st.title("Audit")
+dataset = require_dataset(ws)
+st.caption(f"Find the labels of {plain(dataset.name)} that look wrong.")
+
+if dataset.task in (None, Task.UNSUPERVISED):
+    empty_state(
+        "This dataset has no labels",
+        "The methods here judge labels. Import the data again and set a label column.",
+        "pages/data.py",
+        "Go to Data",
+    )
+    st.stop()
+
+run = current(ws).run
+if run is not None:
+    if run.status is RunStatus.DONE:
+        history.outcome(ws, run)
+    else:
+        follow(ws, run)
+
+auditing.set_up(ws, dataset)
+
+runs = ws.runs(dataset.id, RunKind.AUDIT)
+if runs:
+    st.subheader("Audits of this dataset")
+    history.audits_table(runs)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from dvaudit.core.errors import SettingsError
+from dvaudit.core.settings import parse, setting, specs
+
+
+@dataclass(frozen=True)
+class Example:
+    rounds: int = setting(3, "How many rounds.", low=1, high=9)
+    rate: float | None = setting(None, "Step size.", low=0.0)
+    fast: bool = setting(False, "Skip the slow part.")
+    mode: str = setting("a", "Which way.", choices=("a", "b"))
+
+
+def test_text_from_a_command_line_is_converted() -> None:
+    made = parse(Example, {"rounds": "5", "rate": "0.5", "fast": "yes", "mode": "b"}, "example")
+    assert made == Example(5, 0.5, True, "b")
+
+
+@pytest.mark.parametrize("empty", [None, "auto", ""])
+def test_an_optional_setting_may_be_left_to_the_method(empty: str | None) -> None:
+    assert parse(Example, {"rate": empty}, "example").rate is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("round", 1, "no setting 'round'; did you mean 'rounds'"),
+        ("zzz", 1, "it has: rounds, rate, fast, mode"),
+        ("rounds", 0, "least allowed is 1"),
+        ("rounds", 10, "most allowed is 9"),
+        ("rounds", 2.5, "whole number"),
+        ("rounds", "x", "type int"),
+        ("rounds", None, "needs a value"),
+        ("rate", "nan", "finite"),
+        ("rate", -1, "least allowed is 0"),
+        ("fast", "maybe", "true or false"),
+        ("mode", "c", "choose one of: a, b"),
+    ],
+)
+def test_refusals_say_what_to_do(name: str, value: object, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        parse(Example, {name: value}, "example")
+
+
+def test_specs_carry_all_a_form_needs() -> None:
+    rounds, rate, fast, mode = specs(Example)
+    assert (rounds.type, rounds.low, rounds.high, rounds.optional) == (int, 1, 9, False)
+    assert (rate.type, rate.optional, rate.default) == (float, True, None)
+    assert (fast.type, mode.choices) == (bool, ("a", "b"))

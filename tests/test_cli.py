@@ -1,0 +1,130 @@
+"""The dvaudit command on real files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dvaudit
+from dvaudit import cli, valuators
+
+FLIPPED = (3, 40, 77)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of two clear classes with three wrong labels."""
+    rng = np.random.default_rng(0)
+    label = np.arange(120) % 2
+    frame = pd.DataFrame({"a": 4.0 * label + rng.normal(size=120), "b": rng.normal(size=120)})
+    frame["kind"] = np.where(label == 1, "high", "low")
+    for row in FLIPPED:
+        frame.loc[row, "kind"] = "low" if label[row] == 1 else "high"
+        frame.loc[row, "a"] = 4.0 * label[row]
+    path = tmp_path / "my table é.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["dvaudit", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_audit_writes_what_the_design_says(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    status = _run(
+        monkeypatch, "audit", table, "--label", "kind", "--out", out,
+        "--valuator", "kernel-loo", "--valuator", "cg-score", "--set", "cg-score.ridge=0.1",
+    )  # fmt: skip
+    assert status == 0
+    assert {item.name for item in out.iterdir()} == {
+        "samples.parquet", "samples.csv", "corrections.csv", "report.html", "audit.json",
+    }  # fmt: skip
+    samples = pd.read_parquet(out / "samples.parquet")
+    assert list(samples)[:2] == ["id", "given_label"]
+    assert {"suspicion_rank", "flagged", "kernel-loo.value", "cg-score.partial_cg"} <= set(samples)
+    corrections = pd.read_csv(out / "corrections.csv")
+    assert list(corrections) == ["id", "given_label", "suggested_label", "suspicion_rank"]
+    assert set(FLIPPED) <= set(corrections["id"])
+    record = json.loads((out / "audit.json").read_text())
+    assert record["schema_version"] == 1
+    assert record["valuators"]["cg-score"]["settings"]["ridge"] == 0.1
+    assert "120 samples" in capsys.readouterr().out
+
+
+def test_fail_above_sets_the_exit_status(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ("audit", table, "--label", "kind", "--valuator", "kernel-loo", "--out", tmp_path)
+    assert _run(monkeypatch, *common, "--fail-above", "0.001") == 3
+    assert _run(monkeypatch, *common, "--fail-above", "0.9") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--valuator", "cgscore"), "did you mean 'cg-score'"),
+        (("--label", "no such column"), "no such column"),
+        (("--set", "kernel-loo"), "NAME.key=value"),
+        (("--set", "kernel-loo.ridge=-1"), "least allowed is 0"),
+        (("--device", "tpu"), "no device 'tpu'"),
+    ],
+)
+def test_a_refusal_is_one_line_and_status_2(
+    table: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    assert _run(monkeypatch, "audit", table, "--out", tmp_path / "out", *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("dvaudit: ")
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_valuators_are_listed_with_every_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(monkeypatch, "valuators") == 0
+    listed = capsys.readouterr().out
+    for info in valuators.describe():
+        for spec in info.settings:
+            assert f"--set {info.name}.{spec.name}=" in listed
+            assert spec.help in listed
+
+
+def test_module_and_command_are_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dvaudit", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "audit" in done.stdout
+    assert "serve" in done.stdout
+
+
+def test_python_and_command_line_agree(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _run(monkeypatch, "audit", table, "--label", "kind", "--out", tmp_path / "cli") == 0
+    audit = dvaudit.audit(dvaudit.load(table, label="kind"))
+    audit.save(tmp_path / "python")
+    written = [pd.read_parquet(tmp_path / side / "samples.parquet") for side in ("cli", "python")]
+    pd.testing.assert_frame_equal(*written)
+
+
+def test_exported_names_exist() -> None:
+    for name in dvaudit.__all__:
+        assert getattr(dvaudit, name) is not None
