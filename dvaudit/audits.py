@@ -271,10 +271,13 @@ def find_position(ws: Workspace, run_id: str, sample_id: str) -> int:
 
 
 def decide(
-    ws: Workspace, dataset_id: str, sample_id: str, verdict: Verdict, label: str | None = None
+    ws: Workspace,
+    dataset_id: str,
+    sample_id: str,
+    verdict: Verdict | str,
+    label: str | None = None,
 ) -> None:
-    """Store a person's verdict on a sample."""
-    Decision(sample_id, verdict, label)  # refuses a relabel without a label
+    """Store a person's verdict on a sample, durably; `label` is for a relabel only."""
     ws.decide(dataset_id, sample_id, verdict, label)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from dvaudit import readers, reporting, reports
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.reports.files import CORRECTION_COLUMNS
 from dvaudit.store import RunRecord, Workspace
 
 
@@ -55,7 +56,7 @@ def write_product(
     """Write one product of an audit, other than the dataset, into `folder`; return the file."""
     folder.mkdir(parents=True, exist_ok=True)
     if product is Product.REPORT:
-        return reporting.write_report(reporting.stored_report(ws, run), folder / "report.html")
+        return reports.write_html(reporting.stored_report(ws, run), folder)
     samples = with_verdicts(ws.run_samples(run.id), decisions)
     if product is Product.FLAGGED:
         return reports.write_csv(reports.flagged(samples), folder / "flagged.csv")
@@ -81,4 +82,4 @@ def corrections(samples: pd.DataFrame) -> pd.DataFrame:
     judged = samples["verdict"].isin([Verdict.RELABEL.value, Verdict.DROP.value])
     chosen = samples[suggested | judged]
     ranked = chosen.sort_values("suspicion_rank", kind="stable", na_position="last")
-    return ranked[[*reports.CORRECTION_COLUMNS, "verdict", "new_label"]]
+    return ranked[[*CORRECTION_COLUMNS, "verdict", "new_label"]]

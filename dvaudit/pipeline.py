@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from dvaudit import findings, reporting, valuators
+from dvaudit import findings, reporting, reports, valuators
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.device import resolve_device
 from dvaudit.core.errors import SettingsError
@@ -51,7 +51,7 @@ class Audit:
     def save(self, folder: str | Path) -> list[Path]:
         """Write samples, corrections, report.html and audit.json; return their paths."""
         report = reporting.report_of(self.data, self.findings, dict(self.record))
-        return reporting.write_all(report, Path(folder))
+        return reports.write_all(report, Path(folder))
 
 
 def value(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dvaudit import reports
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.pictures import open_image
 from dvaudit.findings import ErrorRate, Findings
@@ -83,23 +81,6 @@ def stored_report(ws: Workspace, run: RunRecord) -> Report:
         notes=tuple(summary["notes"]),
         unreadable=dataset.unreadable,
     )
-
-
-def write_report(report: Report, path: Path) -> Path:
-    """Write the self-contained HTML report; return its path."""
-    path.write_text(reports.render_html(report), encoding="utf-8")
-    return path
-
-
-def write_all(report: Report, folder: Path) -> list[Path]:
-    """Write samples, corrections, report and record into `folder`, made if absent."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return [
-        *reports.write_samples(report.samples, folder),
-        reports.write_corrections(report.samples, folder),
-        write_report(report, folder / "report.html"),
-        reports.write_audit_json(report, folder),
-    ]
 
 
 def _pictures(samples: pd.DataFrame, read: Callable[[int], bytes]) -> dict[str, str]:

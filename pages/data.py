@@ -20,17 +20,13 @@ if importing.adding() or dataset is None:
         st.button("Back to the datasets", on_click=importing.leave, icon=":material/arrow_back:")
     st.stop()
 
-with st.container(
-    horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
-):
+with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
     with st.container(gap="xsmall"):
         st.title(plain(dataset.name))
         st.caption(history.dataset_facts(dataset))
     with st.container(horizontal=True, width="content"):
         remove_button(ws, dataset)
-        st.button(
-            "Add a dataset", type="primary", icon=":material/add:", on_click=importing.begin
-        )
+        st.button("Add a dataset", type="primary", icon=":material/add:", on_click=importing.begin)
 
 if dataset.status is DatasetStatus.READY:
     health.show(ws, dataset)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dvaudit.core.errors import SettingsError, some
 from dvaudit.core.result import ValuationResult, suspicion_ranks
 from dvaudit.findings.types import Consensus
+from dvaudit.findings.words import counted
 
 SUGGESTS_BEST = "kernel-loo"
 
@@ -37,7 +38,8 @@ def consensus(
     chosen = [results[name] for name in names]
     suspicion = _mean_rank(chosen, n)
     suggested, margins = _suggestions(chosen, n)
-    how = f"{len(names)} methods: {', '.join(names)}." if names else "No method ranks samples."
+    number = counted(len(names), "method", "methods")
+    how = f"{number}: {', '.join(names)}." if names else "No method ranks samples."
     return Consensus(
         suspicion, suspicion_ranks(suspicion), _majority(chosen, n), suggested, margins, how
     )

@@ -112,13 +112,13 @@ def table(
 ) -> pd.DataFrame:
     """Return one row per member: group, kind, id, given_label, conflict, keep.
 
-    `keep` names one copy per group: the least suspicious labelled one by `ranks` (n,), the first
-    in input order where ranks are missing.
+    `keep` names one copy per group: the first labelled one in input order; where labels conflict
+    the least suspicious labelled one by `ranks` (n,).
     """
     members = np.flatnonzero(groups.group)
     members = members[np.argsort(groups.group[members], kind="stable")]
     labelled = np.array([given_labels[i] is not None for i in members], dtype=bool)
-    preference = np.nan_to_num(ranks[members], nan=0.0)
+    preference = np.where(conflict[members], np.nan_to_num(ranks[members], nan=0.0), 0.0)
     best_first = np.lexsort((-preference, ~labelled, groups.group[members]))
     keep = np.zeros(len(members), dtype=bool)
     _, first = np.unique(groups.group[members][best_first], return_index=True)

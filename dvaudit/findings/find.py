@@ -26,6 +26,7 @@ from dvaudit.findings.types import (
     Findings,
     Outliers,
 )
+from dvaudit.findings.words import counted
 
 NEIGHBOURS = 10
 
@@ -161,25 +162,28 @@ def _notes(
     missing = np.flatnonzero(~data.labelled)
     if len(missing) and data.task is not Task.UNSUPERVISED:
         notes.append(
-            f"{len(missing):,} samples have no label and were scored by no method: "
+            f"{counted(len(missing), 'sample has', 'samples have')} no label, scored by no method: "
             f"{some(data.ids[i] for i in missing)}."
         )
     unscored = data.labelled & ~np.isfinite(found.ranks)
     if unscored.any() and np.isfinite(found.ranks).any():
         notes.append(
-            f"{int(unscored.sum()):,} labelled samples got no score: "
+            f"{counted(int(unscored.sum()), 'labelled sample', 'labelled samples')} got no score: "
             f"{some(data.ids[i] for i in np.flatnonzero(unscored))}."
         )
     if data.task is Task.CLASSIFICATION and data.labels is not None:
         notes.extend(_rare_classes(data))
     if groups.count:
+        in_conflict = len(np.unique(groups.group[conflict]))
         notes.append(
-            f"{groups.count:,} groups of duplicates hold {int((groups.group > 0).sum()):,} "
-            f"samples; {len(np.unique(groups.group[conflict])):,} of them have conflicting labels. "
-            f"{groups.how}"
+            f"{int((groups.group > 0).sum()):,} samples are in "
+            f"{counted(groups.count, 'group', 'groups')} of duplicates, {in_conflict:,} with "
+            f"conflicting labels. {groups.how}"
         )
     if np.isinf(outliers.bound):
-        notes.append(f"{len(data):,} samples are too few to call any an outlier.")
+        notes.append(
+            f"{counted(len(data), 'sample is', 'samples are')} too few to call any an outlier."
+        )
     return tuple(notes)
 
 
@@ -192,6 +196,7 @@ def _rare_classes(data: Dataset) -> list[str]:
     if not rare:
         return []
     return [
-        f"{len(rare):,} classes have fewer than {RARE} samples, too few to judge their labels: "
+        f"{counted(len(rare), 'class has', 'classes have')} fewer than {RARE} samples, too few to "
+        "judge their labels: "
         f"{some(rare)}."
     ]

@@ -75,7 +75,7 @@ def _suggested(near: _Near, given: str, suggestion: str, margin: float) -> str:
     if near.total:
         parts.append(
             f"{near.suggested} of its {_nearest(near.total)} {_are(near.suggested)} labelled "
-            f"{suggestion}, {near.given or 'none'} {given}"
+            f"{suggestion} and {_count_is(near.given)} labelled {given}"
         )
     if not near.given and near.rank:
         parts.append(f"the nearest sample labelled {given} is at rank {near.rank:,}")
@@ -87,7 +87,7 @@ def _doubted(near: _Near, given: str) -> str:
         return f"The scores speak against {given}."
     text = f"The scores speak against {given}; {_share_of(near, given)}"
     if near.top and near.top != given and near.top_count > near.given:
-        text += f", {near.top_count} {near.top}"
+        text += f" and {_count_is(near.top_count)} labelled {near.top}"
     if not near.given and near.rank:
         text += f"; the nearest sample labelled {given} is at rank {near.rank:,}"
     return text + "."
@@ -98,7 +98,8 @@ def _unflagged(near: _Near, given: str) -> str:
         return "No other sample to compare with."
     text = _share_of(near, given)
     if near.top and near.top != given and near.top_count > near.given:
-        text += f", {near.top_count} {near.top}; the scores still agree with {given}"
+        text += f" and {_count_is(near.top_count)} labelled {near.top}"
+        text += f"; the scores still agree with {given}"
     return text[0].upper() + text[1:] + "."
 
 
@@ -112,12 +113,17 @@ def _unlabelled(near: _Near) -> str:
 
 
 def _share_of(near: _Near, label: str) -> str:
-    count = near.given or "none"
-    return f"{count} of its {_nearest(near.total)} {_are(near.given)} labelled {label}"
+    return (
+        f"{near.given or 'none'} of its {_nearest(near.total)} {_are(near.given)} labelled {label}"
+    )
 
 
 def _nearest(total: int) -> str:
     return f"{total} nearest samples" if total > 1 else "1 nearest sample"
+
+
+def _count_is(count: int) -> str:
+    return f"{count or 'none'} {_are(count)}"
 
 
 def _are(count: int) -> str:

@@ -30,7 +30,7 @@ _ENCRYPTED_FLAG = 0x1
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
 )
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 _LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"})
 
 
@@ -96,7 +96,7 @@ def read_member(archive: zipfile.ZipFile, key: str) -> bytes:
     try:
         with archive.open(key) as file:
             data = file.read(MAX_FILE + 1)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UnreadableInputError(f"damaged in the archive ({error})") from error
     except (NotImplementedError, RuntimeError) as error:
         raise UnreadableInputError(f"cannot be unpacked ({error})") from error

@@ -85,12 +85,13 @@ def from_arrays(
     coded = labels.encode(columns.get("y"), task)
     ids = _ids(columns.get("ids"), len(x))
     pictures = as_pictures(x)
-    vectors = None if pictures is not None else _vectors(x)
+    vectors = _vectors(x) if pictures is None else None
+    content: Any = pictures if vectors is None else vectors
     kind = Kind.VECTOR if pictures is None else Kind.IMAGE
     notes = list(coded.notes)
     if vectors is not None and x.ndim > 2:
         notes.append(f"x of shape {x.shape} is taken as {vectors.shape[1]:,} numbers a row.")
-    hashes = identity.array_hashes(x if vectors is None else vectors)
+    hashes = identity.array_hashes(content)
     groups = group_names(columns.get("groups"))
     return Dataset(
         name=name,

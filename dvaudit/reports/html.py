@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def render_html(report: Report) -> str:
         decisions=_decisions(report),
         card=card(report),
         pictures=bool(report.thumbnails),
+        class_notes=bool((report.classes["note"] != "").any()),
         regression=report.task is Task.REGRESSION,
     )
     return page
@@ -89,25 +91,31 @@ def _subtitle(report: Report) -> str:
     parts = [f"{len(report.samples):,} {things}", report.task.value]
     if report.task is Task.CLASSIFICATION:
         parts.append(f"{len(report.classes):,} classes")
-    return " · ".join([*parts, f"audited {report.created.replace('T', ' ')}"])
+    return " · ".join([*parts, f"audited {_moment(report.created)}"])
+
+
+def _moment(created: str) -> str:
+    """Return an ISO 8601 time as "2 Mar 2026, 10:15 UTC"; its own offset where it is not UTC."""
+    moment = datetime.fromisoformat(created)
+    zone = moment.strftime("%Z").replace("UTC+00:00", "UTC")
+    return f"{moment.day} {moment.strftime('%b %Y, %H:%M')} {zone}".strip()
 
 
 def _summary(report: Report) -> str:
     """Return what a reader must take away, in two or three sentences."""
     rate = report.error_rate
-    flagged = (
-        f"{report.flagged:,} of {len(report.samples):,} samples are flagged as likely mislabelled."
-    )
+    flagged = f"{report.flagged:,} of {len(report.samples):,} samples are flagged for review."
     if rate.rate is not None:
         flagged = (
             f"About {percent(rate.rate)} of the labels are estimated to be wrong (95 % interval "
-            f"{percent(rate.low)} to {percent(rate.high)}). {flagged}"
+            f"{percent(rate.low)} to {percent(rate.high)}), or some "
+            f"{round(rate.rate * report.labelled):,} samples. {flagged}"
         )
     made = len(report.decisions)
     if not made:
         return f"{flagged} No verdict has been given yet: flags are suspicions, not findings."
     changed = sum(report.verdict_counts()[name] for name in ("relabel", "drop"))
-    return f"{flagged} {made:,} samples have a verdict; {changed:,} of them change the data."
+    return f"{flagged} Verdicts so far: {made:,}, of which {changed:,} change the data."
 
 
 def _tiles(report: Report) -> list[Row]:
@@ -126,7 +134,7 @@ def _tiles(report: Report) -> list[Row]:
         _tile(
             "Duplicate groups",
             f"{groups.nunique():,}",
-            f"{groups[conflicts].nunique():,} with conflicting labels",
+            f"{groups[conflicts].nunique():,} in conflict",
         ),
         _tile("Outliers", f"{outliers:,}", percent(outliers / max(1, len(report.samples)))),
         _tile(

@@ -99,15 +99,17 @@ def histogram(data: Histogram, *, title: str, axis: str) -> Markup:
 
 def bars(items: Sequence[Bar], *, title: str) -> Markup:
     """Draw horizontal bars with their labels; the longest share fills the width."""
-    width, row, left, right = 560, 26, 150, 150
+    width, row, right = 560, 26, 150
+    names = [shortened(item.label, 22) for item in items]
+    left = 18 + 7 * max([len(name) for name in names] + [1])  # 7 units a letter, and the gap
     longest = max([item.share for item in items] + [1e-12])
     parts = []
-    for index, item in enumerate(items):
+    for index, (name, item) in enumerate(zip(names, items, strict=True)):
         y = index * row
         length = (width - left - right) * item.share / longest
         parts.append(
             f'<text class="label" x="{left - 10}" y="{y + 17}" text-anchor="end">'
-            f"<title>{escape(item.label)}</title>{escape(shortened(item.label, 20))}</text>"
+            f"<title>{escape(item.label)}</title>{escape(name)}</text>"
             + _rect("track", left, y + 6, width - left - right, 14, radius=3)
             + _rect("flag", left, y + 6, length, 14, radius=3)
             + f'<text class="tick" x="{width - right + 10}" y="{y + 17}">{escape(item.text)}</text>'

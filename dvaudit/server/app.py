@@ -20,7 +20,7 @@ from dvaudit.server.opened import workspace
 from dvaudit.server.originals import image
 from dvaudit.server.pack import pack
 from dvaudit.server.replies import answer, blocking
-from dvaudit.server.uploads import remove_unfinished, upload
+from dvaudit.server.uploads import remove_stale, upload
 
 
 async def health(request: Request) -> Response:
@@ -51,7 +51,7 @@ def fonts(home: Path) -> Mount:
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Open the workspace and run the job supervisor for as long as the server lives."""
     opened = await run_in_threadpool(workspace)
-    await run_in_threadpool(remove_unfinished, opened.uploads)
+    await run_in_threadpool(remove_stale, opened.uploads)
     supervisor = Supervisor(opened.root)
     await run_in_threadpool(supervisor.start)
     try:

@@ -57,7 +57,9 @@ def read_image(request: Request) -> Response:
         raise RefusedError(400, "The position must be a row number.")
     originals = originals_of(dataset_id)
     if int(text) >= len(originals):
-        raise RefusedError(404, f"Dataset {dataset_id} has {len(originals):,} pictures; none at {text}.")
+        raise RefusedError(
+            404, f"Dataset {dataset_id} has {len(originals):,} pictures; none at {text}."
+        )
     try:
         data, media_type = shown(originals.read(int(text)))
     except UnreadableInputError as error:

@@ -15,17 +15,16 @@ MOST = 500
 
 
 def pack(request: Request) -> Response:
-    """GET /api/pack?dataset=ID&positions=3,1,2&token=T; a length of 0 marks a missing thumbnail."""
+    """GET /api/pack?dataset=ID&positions=3,1,2&token=T.
+
+    Raises (as replies): 400 for anything but row numbers, 403 for a token of another dataset or
+    process, 404 for an unknown dataset or a position outside it.
+    """
     dataset_id = request.query_params.get("dataset", "")
     demand(request.query_params.get("token", ""), tokens.reading(dataset_id))
     positions = _positions(request.query_params.get("positions", ""))
-    thumbnails = workspace().thumbnails(dataset_id)
-    outside = [position for position in positions if position >= len(thumbnails)]
-    if outside:
-        raise RefusedError(
-            404, f"Dataset {dataset_id} has {len(thumbnails):,} thumbnails; none at {outside[0]}."
-        )
-    pictures = [thumbnails.read(position) for position in positions]
+    with workspace().thumbnails(dataset_id) as thumbnails:
+        pictures = [thumbnails.read(position) for position in positions]
     lengths = struct.pack(f"<{len(pictures)}I", *map(len, pictures))
     # An explicit encoding keeps middleware from compressing JPEG a second time.
     headers = {**IMMUTABLE, "Content-Encoding": "identity"}

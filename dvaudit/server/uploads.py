@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 import unicodedata
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -21,7 +22,9 @@ from dvaudit.server.replies import RefusedError, demand
 
 DEFAULT_LIMIT = 8 << 30
 _RESERVE = 256 << 20  # bytes of disk an upload leaves free: the database needs them to write
-_REFERENCE = re.compile(r"([0-9a-f]{24})/([^/\\]+)")
+STALE = 2 * 86400
+_TOKEN = re.compile(r"[0-9a-f]{24}")
+_REFERENCE = re.compile(rf"({_TOKEN.pattern})/([^/\\]+)")
 
 
 def limit() -> int:
@@ -42,9 +45,10 @@ async def upload(request: Request) -> Response:
     folder = uploads / token
     folder.mkdir(parents=True)
     target = folder / name
+    part = folder / f".{name}.part"  # safe_name gives no leading dot: `resolve` never sees it
     try:
-        size, digest = await _receive(request, target.with_name(name + ".part"))
-        target.with_name(name + ".part").rename(target)
+        size, digest = await _receive(request, part)
+        part.rename(target)
     except ClientDisconnect:
         shutil.rmtree(folder)
         return Response(status_code=400)
@@ -84,12 +88,14 @@ def safe_name(name: str) -> str:
     return stem.encode()[:room].decode(errors="ignore") + dot + suffix
 
 
-def remove_unfinished(uploads: Path) -> None:
-    """Delete what a stopped server left half received."""
-    for part in uploads.glob("*/*.part"):
-        part.unlink()
-        if not any(part.parent.iterdir()):
-            part.parent.rmdir()
+def remove_stale(uploads: Path, now: float | None = None) -> None:
+    """Delete uploads, whole or half received, that nobody has imported within STALE seconds."""
+    limit = (time.time() if now is None else now) - STALE
+    for folder in uploads.iterdir():
+        if _TOKEN.fullmatch(folder.name) and all(
+            path.stat().st_mtime < limit for path in (folder, *folder.iterdir())
+        ):
+            shutil.rmtree(folder)
 
 
 async def _receive(request: Request, part: Path) -> tuple[int, str]:

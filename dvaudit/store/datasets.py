@@ -86,7 +86,7 @@ class Datasets:
             raise NotFoundError(f"There is no dataset {dataset_id!r} in this workspace.")
         return dataset_record(row, self._root)
 
-    def list(self) -> tuple[DatasetRecord, ...]:
+    def all(self) -> tuple[DatasetRecord, ...]:
         """All datasets that are not deleted, newest first."""
         query = select(DATASETS).where(DATASETS.c.deleted.is_(None)).order_by(DATASETS.c.id.desc())
         with self._database.read() as connection:
@@ -200,8 +200,8 @@ class Datasets:
             **dict.fromkeys(("class_names", "class_counts", "notes", "unreadable"), "[]"),
         }
         with self._database.write() as connection:
-            key = connection.execute(insert(DATASETS).values(values)).inserted_primary_key
-        return dataset_text(key[0])
+            added = insert(DATASETS).values(values).returning(DATASETS.c.id)
+            return dataset_text(connection.execute(added).scalar_one())
 
     def _update(self, dataset_id: str, values: Mapping[str, object]) -> None:
         number = dataset_number(dataset_id)

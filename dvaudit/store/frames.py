@@ -71,7 +71,7 @@ def _unused(name: str, taken: dict[str, object]) -> str:
 
 def _arrow_table(frame: pd.DataFrame) -> pa.Table:
     plain = frame.copy(deep=False)
-    for name in plain.columns[plain.dtypes == object]:
+    for name in [name for name, dtype in plain.dtypes.items() if dtype.kind == "O"]:
         try:
             pa.array(plain[name], from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):

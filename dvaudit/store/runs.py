@@ -71,7 +71,8 @@ class Runs:
         }
         with self._database.write() as connection:
             _require_dataset(connection, dataset_id)
-            return run_text(connection.execute(insert(RUNS).values(values)).inserted_primary_key[0])
+            added = insert(RUNS).values(values).returning(RUNS.c.id)
+            return run_text(connection.execute(added).scalar_one())
 
     def get(self, run_id: str) -> RunRecord:
         """Raises NotFoundError for an unknown run."""
@@ -81,7 +82,7 @@ class Runs:
             raise NotFoundError(f"There is no run {run_id!r} in this workspace.")
         return run_record(row._mapping)
 
-    def list(self, dataset_id: str | None, kind: RunKind | None) -> tuple[RunRecord, ...]:
+    def find(self, dataset_id: str | None, kind: RunKind | None) -> tuple[RunRecord, ...]:
         """Runs of a dataset and kind (None = any), newest first."""
         query = select(RUNS).order_by(RUNS.c.id.desc())
         if dataset_id is not None:

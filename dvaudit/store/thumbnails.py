@@ -104,7 +104,7 @@ class Thumbnails:
         except BaseException:
             self._map.close()
             raise
-        self._count = sum(batch.num_rows for batch in self._batches)
+        self._count: int = sum(batch.num_rows for batch in self._batches)
 
     def __len__(self) -> int:
         return self._count

@@ -112,7 +112,7 @@ class Workspace:
 
     def datasets(self) -> tuple[DatasetRecord, ...]:
         """All datasets, newest first."""
-        return self._datasets.list()
+        return self._datasets.all()
 
     def dataset_dir(self, dataset_id: str) -> Path:
         """The folder of a dataset's own files."""
@@ -177,7 +177,7 @@ class Workspace:
         self, dataset_id: str | None = None, kind: RunKind | str | None = None
     ) -> tuple[RunRecord, ...]:
         """Runs of a dataset and kind (None = any), newest first."""
-        return self.queue.list(dataset_id, None if kind is None else RunKind(kind))
+        return self.queue.find(dataset_id, None if kind is None else RunKind(kind))
 
     def run_dir(self, run_id: str) -> Path:
         """The folder of a run's own files; made where it is not there yet."""
@@ -217,7 +217,7 @@ class Workspace:
         """Raises NotFoundError for a run without results; so do the next three."""
         return self._results(run_id).samples()
 
-    def run_tables(self, run_id: str, name: str) -> pd.DataFrame:
+    def run_table(self, run_id: str, name: str) -> pd.DataFrame:
         """One of the tables given to `save_findings`."""
         return self._results(run_id).table(name)
 

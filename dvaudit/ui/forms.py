@@ -60,21 +60,12 @@ def _widget(spec: SettingSpec, key: str) -> Any:
 
 def _number(spec: SettingSpec, key: str, label: str, help: str) -> int | float | None:
     whole = spec.type is int
-    low, high, default = (
-        None if number is None else spec.type(number)
-        for number in (spec.low, spec.high, spec.default)
-    )
     look: dict[str, Any] = {"step": 1, "format": "%d"} if whole else {"format": "%g"}
+    bounds = {"min_value": spec.low, "max_value": spec.high, "value": spec.default}
+    for name, number in bounds.items():
+        look[name] = None if number is None else spec.type(number)
     value: int | float | None = st.number_input(
-        label,
-        min_value=low,
-        max_value=high,
-        value=default,
-        placeholder="Automatic",
-        key=key,
-        help=help,
-        persist_state="session",
-        **look,
+        label, placeholder="Automatic", key=key, help=help, persist_state="session", **look
     )
     if value is None:
         return None if spec.optional else spec.default

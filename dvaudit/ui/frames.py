@@ -7,12 +7,14 @@ shared; callers do not change it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.ui.sample_facts import text_or_none
 
 
 def findings(ws: Workspace, run: RunRecord) -> pd.DataFrame:
@@ -30,6 +32,40 @@ def features(ws: Workspace, dataset: DatasetRecord) -> pd.DataFrame:
     return _features(ws, str(ws.root), dataset.id, dataset.fingerprint or "")
 
 
+def tables(ws: Workspace, run: RunRecord, name: str) -> pd.DataFrame:
+    """Return one of the audit's further tables: classes, confusions, duplicates."""
+    return _tables(ws, str(ws.root), run.id, _stamp(run), name)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A sample near another one; `angle` in radians, `same` when it has the same given label."""
+
+    position: int
+    id: str
+    label: str | None
+    angle: float
+    same: bool
+
+
+def neighbours(ws: Workspace, run: RunRecord, position: int, most: int) -> list[Neighbour]:
+    """Return the `most` nearest samples with the same label, then the `most` with other labels.
+
+    For regression, where labels do not form classes, the nearest of all count as the same.
+    """
+    rows = ws.run_neighbours(run.id, position)
+    frame = findings(ws, run)
+    found = []
+    for side in ("same", "other"):
+        pairs = zip(rows[f"{side}_index"], rows[f"{side}_distance"], strict=True)
+        for at, angle in list(pairs)[:most]:
+            if at >= 0:
+                label = text_or_none(frame["given_label"].iat[at])
+                name = str(frame["id"].iat[at])
+                found.append(Neighbour(int(at), name, label, float(angle), side == "same"))
+    return found
+
+
 def _stamp(run: RunRecord) -> str:
     """A resumed run keeps its identifier; the time it finished tells its results apart."""
     return f"{run.attempt}/{run.finished}"
@@ -43,6 +79,11 @@ def _findings(_ws: Workspace, root: str, run_id: str, stamp: str) -> pd.DataFram
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _summary(_ws: Workspace, root: str, run_id: str, stamp: str) -> dict[str, Any]:
     return _ws.run_summary(run_id)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _tables(_ws: Workspace, root: str, run_id: str, stamp: str, name: str) -> pd.DataFrame:
+    return _ws.run_table(run_id, name)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
 from PIL import Image
 
-from dvaudit import audits
-from dvaudit.core.dataset import Kind
+from dvaudit import readers
+from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.errors import UnreadableInputError
 from dvaudit.core.pictures import open_image
 from dvaudit.readers import Preview, image_data
@@ -20,13 +21,15 @@ MOST_CLASSES = 8
 _KINDS = {Kind.IMAGE: "image", Kind.TABULAR: "row", Kind.VECTOR: "vector"}
 
 
-def preview_of(path: Path) -> Preview:
-    """Return the preview of a file or folder; read again when it changes.
+def preview_of(
+    path: Path, roles: Mapping[str, str] | None = None, task: Task | None = None
+) -> Preview:
+    """Return the preview of a file or folder with these roles; read again when it changes.
 
     Raises:
-        DvauditError: it cannot be read.
+        DvauditError: it cannot be read, or not with these roles.
     """
-    return _preview(str(path), _stamp(path))
+    return _preview(str(path), _stamp(path), tuple((roles or {}).items()), task)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -36,9 +39,14 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-@st.cache_resource(max_entries=8, show_spinner="Looking into the file")
-def _preview(path: str, stamp: tuple[int, int] | None) -> Preview:
-    return audits.preview(Path(path))
+@st.cache_resource(max_entries=16, show_spinner="Looking into the file")
+def _preview(
+    path: str,
+    stamp: tuple[int, int] | None,
+    roles: tuple[tuple[str, str], ...],
+    task: Task | None,
+) -> Preview:
+    return readers.preview(Path(path), roles=dict(roles), task=task)
 
 
 def summary(path: Path, preview: Preview) -> None:
@@ -54,7 +62,9 @@ def summary(path: Path, preview: Preview) -> None:
 
 def contents(path: Path, preview: Preview) -> None:
     """Show a few pictures or the first rows, and the largest classes."""
-    pictures = _pictures(str(path), preview.format, _stamp(path)) if preview.kind is Kind.IMAGE else []
+    pictures = (
+        _pictures(str(path), preview.format, _stamp(path)) if preview.kind is Kind.IMAGE else []
+    )
     if pictures:
         st.image(
             [picture for _, picture in pictures],
@@ -95,7 +105,7 @@ def _pictures(
     files = image_data.list_files(Path(path), format)
     source, total = files.source(), len(files.images)
     chosen = sorted({total * step // PICTURES for step in range(PICTURES)})
-    found = []
+    found: list[tuple[str, Image.Image]] = []
     for position in chosen:
         try:
             picture = open_image(source.read(position))

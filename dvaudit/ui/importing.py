@@ -108,10 +108,15 @@ def _describe(ws: Workspace, path: Path) -> None:
         name = st.text_input("Name", path.stem, key=f"import_name_{path}")
         task = _task(preview, path)
         copy = _copy(path)
-    with look:
-        glance.contents(path, preview)
     roles = _roles(preview, path)
-    glance.remarks(preview)
+    try:
+        corrected = glance.preview_of(path, roles, task)
+    except DvauditError as refusal:
+        st.error(plain(str(refusal)), icon=":material/error:")
+        corrected = preview
+    with look:
+        glance.contents(path, corrected)
+    glance.remarks(corrected)
     with st.container(horizontal=True):
         if st.button("Import", type="primary", icon=":material/check:"):
             _start(ws, path, name=name, copy=copy, roles=roles, task=task)

@@ -56,6 +56,8 @@ class Review {
     this.set = set
     if (this.seq === null || data.ack > this.seq) this.seq = data.ack
     this.out = this.out.filter((event) => event.seq > data.ack)
+    // Something was refused: what the trail says about the order of verdicts no longer holds.
+    if (data.error) this.trail = []
     if (!this.out.length) this.firstUnsent = null
     this.index = new Map(data.items.map((item, at) => [item.position, at]))
     if (data.jump && data.jump.number !== this.jump) {
@@ -77,7 +79,7 @@ class Review {
   verdict(item) {
     for (let i = this.out.length - 1; i >= 0; i -= 1) {
       const event = this.out[i]
-      if (event.kind === 'decide' && event.position === item.position && !event.undone) {
+      if (event.kind === 'decide' && event.position === item.position) {
         return { verdict: event.verdict, label: event.label }
       }
       if (event.kind === 'undo' && event.position === item.position) return event.before
@@ -157,7 +159,7 @@ class Review {
     const target = event.composedPath()[0]
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName ?? '') || target.isContentEditable
     if (typing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-    if (document.querySelector('[role="dialog"], [data-baseweb="popover"]')) return
+    if (document.querySelector('[role="dialog"], [role="listbox"]')) return
     const pressing = target.closest?.('button, a, summary, [role="button"], [role="tab"]')
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key
     if (name === 'Enter' && pressing) return

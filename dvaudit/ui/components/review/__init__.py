@@ -1,0 +1,106 @@
+"""One sample at a time, decided by keyboard; see index.js for how no key is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import streamlit as st
+
+from dvaudit.ui.components.files import source
+
+_review = st.components.v2.component(
+    "dvaudit_review",
+    html=source(__file__, "index.html"),
+    css=source(__file__, "index.css"),
+    js=source(__file__, "index.js"),
+)
+
+
+@dataclass(frozen=True)
+class Near:
+    """A neighbour of a sample; `same` when its label is the sample's given one."""
+
+    position: int
+    name: str
+    label: str | None
+    same: bool
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sample to review.
+
+    Attributes:
+        rank: its place in the order of suspicion, in words.
+        verdict: the stored verdict ({"verdict", "label"}), None where there is none.
+        counted: it is flagged, so its verdict moves the progress.
+        image: address of the original picture, None for rows.
+        pack: address of the neighbours' thumbnails, in the order of `neighbours`; None for rows.
+    """
+
+    position: int
+    name: str
+    given: str | None
+    suggestion: str | None
+    reason: str
+    rank: str
+    verdict: Mapping[str, str | None] | None
+    counted: bool
+    neighbours: Sequence[Near] = ()
+    image: str | None = None
+    pack: str | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the queue that the browser holds, and what belongs to it.
+
+    Attributes:
+        ack: number of the last event that was applied; the browser forgets events up to it.
+        before, more: the queue goes on before the first or after the last item.
+        done, total: reviewed and all samples that count.
+        classes: class names, None for regression, where labels are numbers.
+        shortcuts: (key, label) pairs.
+        columns, rows: for tables, the column names, and the cells of each position in `items`
+            and their neighbours.
+        jump: {"number", "position"}; the browser goes to the position when the number is new.
+        error: the last refusal, one line.
+        undoable: there is a verdict from before that can be taken back.
+    """
+
+    items: Sequence[Item]
+    ack: int
+    before: bool
+    more: bool
+    done: int
+    total: int
+    classes: Sequence[str] | None
+    shortcuts: Sequence[tuple[str, str]]
+    columns: Sequence[str] = ()
+    rows: Mapping[int, Sequence[str]] | None = None
+    jump: Mapping[str, int] | None = None
+    error: str | None = None
+    undoable: bool = False
+
+
+def review(window: Window, *, key: str, on_events: Callable[[], None]) -> None:
+    """Draw the review of `window`.
+
+    `on_events` runs when events arrive; they lie in `st.session_state[key]["events"]`: the whole
+    outbox each time, so those up to the acknowledged number come again and are to be skipped.
+    """
+    data = asdict(window)
+    data["rows"] = {str(position): cells for position, cells in (window.rows or {}).items()}
+    _review(key=key, data=data, on_events_change=on_events)
+
+
+def shortcuts(classes: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the number key of each class: its own digit where classes are digits, else 1 to 9.
+
+    With ten classes or fewer, 0 is the tenth; of more classes the first nine have keys.
+    """
+    if classes and all(len(name) == 1 and name in "0123456789" for name in classes):
+        return [(name, name) for name in classes]
+    keys = "1234567890" if len(classes) <= 10 else "123456789"
+    return list(zip(keys, classes, strict=False))
