@@ -12,17 +12,10 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from browser import ARGUMENTS, find  # noqa: E402
+from live import live_app  # noqa: E402
 
 from dvaudit import audits  # noqa: E402
 from dvaudit.store import RunStatus, Workspace  # noqa: E402
@@ -53,35 +47,6 @@ def write_images(path: Path, count: int) -> None:
             buffer = io.BytesIO()
             Image.fromarray(noisy).resize((SIDE, SIDE)).save(buffer, "JPEG")
             archive.writestr(f"class{label}/{number:06d}.jpg", buffer.getvalue())
-
-
-@contextmanager
-def server(home: Path) -> Iterator[tuple[str, int]]:
-    """Run the app on a free port; yield its address and process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    environment = {**os.environ, "DVAUDIT_HOME": str(home)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _await_health(f"{address}/api/health")
-        yield address, process.pid
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _await_health(url: str, deadline: float = 60.0) -> None:
-    end = time.monotonic() + deadline
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.2)
-    raise TimeoutError(url)
 
 
 def peak_memory(pid: int) -> int:
@@ -134,15 +99,15 @@ def main() -> None:
             home = Path(folder) / str(size)
             archive = Path(folder) / f"{size}.zip"
             write_images(archive, size)
-            with server(home) as (address, pid), Workspace(home) as ws:
+            with live_app(home) as app, Workspace(home) as ws:
                 run_id = audits.start_import(ws, archive, name=f"{size} images")
                 ready = finish(ws, run_id)
                 dataset = ws.run(run_id).dataset_id
                 page = browser.new_page(viewport={"width": 1440, "height": 900})
-                first = open_page(page, f"{address}/data?dataset={dataset}")
+                first = open_page(page, f"{app.address}/data?dataset={dataset}")
                 if size == min(asked.sizes):
                     finish(ws, audits.start_audit(ws, dataset))
-                    open_page(page, f"{address}/samples?dataset={dataset}")
+                    open_page(page, f"{app.address}/samples?dataset={dataset}")
                     idle = reruns(page, asked.reruns)
                     # Settings that force a new factorisation, so that the audit takes a while.
                     live = audits.start_audit(ws, dataset, settings={"cg-score": {"ridge": 0.2}})
@@ -151,7 +116,7 @@ def main() -> None:
                     for name, times in (("idle", idle), (f"beside an audit ({state})", busy)):
                         low, high = np.percentile(times, [50, 95])
                         print(f"reruns, {name}: median {low:.2f} s, 95th percentile {high:.2f} s")
-                peaks[size] = peak_memory(pid)
+                peaks[size] = peak_memory(app.pid)
                 print(
                     f"{size} images: ready after {ready:.1f} s, first page {first:.1f} s, "
                     f"server peak {peaks[size] / 1e6:.0f} MB",

@@ -66,9 +66,11 @@ def write_product(
 def with_verdicts(samples: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.DataFrame:
     """Return the samples with two further columns: verdict, and new_label for relabelled ones."""
     made = [decisions.get(sample_id) for sample_id in samples["id"]]
+    verdicts = [None if item is None else item.verdict.value for item in made]
+    labels = [None if item is None else item.label for item in made]
     return samples.assign(
-        verdict=[None if item is None else item.verdict.value for item in made],
-        new_label=[None if item is None else item.label for item in made],
+        verdict=pd.Series(verdicts, index=samples.index, dtype="string"),
+        new_label=pd.Series(labels, index=samples.index, dtype="string"),
     )
 
 

@@ -16,7 +16,9 @@ if importing.adding() or dataset is None:
     st.title("Add a dataset")
     st.caption("Images in a zip, or a table. The original is kept byte for byte.")
     importing.add_dataset(ws)
-    if dataset is not None:
+    if dataset is None:
+        importing.introduction()
+    else:
         st.button("Back to the datasets", on_click=importing.leave, icon=":material/arrow_back:")
     st.stop()
 

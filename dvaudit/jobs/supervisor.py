@@ -68,6 +68,11 @@ class Supervisor:
             self._thread = None
         self._ws.close()
 
+    @property
+    def busy(self) -> bool:
+        """True while a worker that this supervisor started has not been seen to end."""
+        return bool(self._workers)
+
     def tick(self) -> None:
         """Look at every active run once, then start what waits and has a free slot."""
         for run in self._ws.queue.active():

@@ -55,6 +55,8 @@ def write_images(
         _opened(source, data.origin.format) as (entries, open_entry),
         zipfile.ZipFile(target, "w", allowZip64=True) as out,
     ):
+        if not set(keys) <= {entry.key for entry in entries}:
+            raise changed_since(source.name)
         for number, entry in enumerate(entries):
             if number % 200 == 0:
                 progress(number / len(entries), f"copying files: {number:,} of {len(entries):,}")

@@ -152,7 +152,7 @@ def edit(text: str, delimiter: str, column: int, labels: Mapping[int, str], drop
 
 
 def _quoted(value: str, before: str, delimiter: str) -> str:
-    special = any(mark in value for mark in (delimiter, '"', "\n", "\r")) or value != value.strip()
+    special = any(mark in value for mark in (delimiter, '"', "\n", "\r"))
     if special or before.startswith('"'):
         return '"' + value.replace('"', '""') + '"'
     return value

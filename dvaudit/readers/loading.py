@@ -95,7 +95,7 @@ def load_path(
     """Read a file or folder; for tables, also as the columns came."""
     path = path.expanduser().absolute()
     format = detect(path)
-    called = name or path.stem or path.name
+    called = name or (path.name if path.is_dir() else path.stem)
     if format in TABLES:
         raw = table_data.read_table(path, format, wishes.sheet)
         return _table(raw, wishes, called, str(path), format, progress), raw

@@ -30,7 +30,10 @@ PATH_NAMES = (
     *("img", "img_path", "image_name", "image_id", "picture", "photo", "name", "id"),
 )
 ID_NAMES = ("id", "ids", "uuid", "guid", "key", "index", "sample_id", "row_id", "record_id", "uid")
-_ID_LIKE = re.compile(r"(.*[_\- ])?(id|uuid|guid|key|index|number|no)|unnamed: \d+|column \d+")
+_ID_LIKE = re.compile(
+    r"(.*[_\- ])?(id|uuid|guid|key|index|number|no)|unnamed: \d+|column \d+|__index_level_\d+__"
+)
+_SAVED_INDEX = re.compile(r"unnamed: 0|column 1|__index_level_0__")  # what pandas writes
 _FEW = 20  # distinct values up to which a column may be a set of classes whatever its length
 
 
@@ -174,9 +177,9 @@ def _few_values(column: RawColumn) -> bool:
 
 def _guess_id(roles: dict[str, Role], free: Sequence[RawColumn]) -> list[str]:
     by_name = {column.name.lower(): column for column in reversed(free)}
-    first = free[0] if free and re.fullmatch(r"unnamed: 0|column 1", free[0].name.lower()) else None
     named = [by_name[name] for name in ID_NAMES if name in by_name]
-    for column in [*named, *([first] if first else [])]:
+    saved = [column for column in free if _SAVED_INDEX.fullmatch(column.name.lower())]
+    for column in [*named, *saved]:
         if column.is_unique:
             roles[column.name] = Role.ID
             return []

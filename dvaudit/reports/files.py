@@ -9,8 +9,9 @@ hold every cell as it is.
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +50,15 @@ def write_corrections(samples: pd.DataFrame, folder: Path) -> Path:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
     """Write a table as UTF-8 CSV, formulas guarded; missing cells are empty. Return `path`."""
-    _each_text(frame, guarded).to_csv(path, index=False, lineterminator="\n")
+    out = _each_text(frame, guarded)
+    # Minimal quoting leaves a lone carriage return bare, which readers take for the end of a row.
+    bare = any("\r" in cell for cell in _texts(out))
+    out.to_csv(
+        path,
+        index=False,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL,
+    )
     return path
 
 
@@ -74,6 +83,14 @@ def _each_text(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFram
         if pd.api.types.is_object_dtype(cells) or pd.api.types.is_string_dtype(cells):
             out[column] = [change(cell) if isinstance(cell, str) else cell for cell in cells]
     return out
+
+
+def _texts(frame: pd.DataFrame) -> Iterator[str]:
+    yield from map(str, frame.columns)
+    for position in range(frame.shape[1]):
+        cells = frame.iloc[:, position]
+        if not pd.api.types.is_numeric_dtype(cells):
+            yield from (cell for cell in cells if isinstance(cell, str))
 
 
 def _ranked(frame: pd.DataFrame) -> pd.DataFrame:

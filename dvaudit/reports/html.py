@@ -74,8 +74,8 @@ def percent(share: float | None) -> str:
     if share is None or not np.isfinite(share):
         return NONE
     if 0 < share < 0.001:
-        return "under 0.1 %"
-    return f"{100 * share:.1f} %"
+        return "under 0.1\u00a0%"
+    return f"{100 * share:.1f}\u00a0%"
 
 
 def _count(value: float | None) -> str:

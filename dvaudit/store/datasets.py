@@ -113,7 +113,7 @@ class Datasets:
         if data.images is not None:
             failed = self._write_thumbnails(folder, data, data.images, progress)
             if failed:
-                notes.append(f"{len(failed):,} images have no thumbnail: {some(failed)}.")
+                notes.append(f"Pictures without a thumbnail: {len(failed):,} ({some(failed)}).")
         self._update(
             dataset_id,
             {

@@ -117,13 +117,12 @@ def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan) -> None:
         st.error(plain(str(refusal)), icon=":material/error:")
         return
     total, free = total_cost(costs), available_memory()
-    row = st.grid(2, gap="small")
-    row.metric("Time", duration(total.seconds), help="Features come on top the first time.")
-    row.metric("Memory", size(total.bytes), help=f"{size(free)} are free on this machine.")
+    left, right = st.columns(2)
+    left.metric("Time, about", duration(total.seconds), help="Features come on top the first time.")
+    right.metric("Memory, at most", size(total.bytes), help=f"{size(free)} are free here now.")
     for name, cost in costs.items():
-        st.caption(
-            f"**{valuators.lookup(name).title}**: {duration(cost.seconds)}. {plain(cost.plan)}"
-        )
+        method = valuators.lookup(name).title
+        st.caption(f"**{method}**: {duration(cost.seconds)}, {plain(cost.plan)}")
     if total.bytes > free:
         st.warning(
             f"This needs more memory than is free ({size(free)}). Choose float32 in the settings, "

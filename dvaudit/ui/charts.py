@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -159,13 +159,14 @@ def show(
     key: str,
     alt: str,
     modes: Sequence[Literal["points", "box"]] = ("points", "box"),
+    on_select: Callable[[], None],
 ) -> dict[str, Any]:
-    """Draw a figure whose selection reruns the page, and return the selection event."""
+    """Draw a figure whose selection runs `on_select` and the page; return the selection event."""
     event = st.plotly_chart(
         figure,
         key=key,
         alt=alt,
-        on_select="rerun",
+        on_select=on_select,
         selection_mode=modes,
         config=_CONFIG,
     )

@@ -66,16 +66,14 @@ def contents(path: Path, preview: Preview) -> None:
         _pictures(str(path), preview.format, _stamp(path)) if preview.kind is Kind.IMAGE else []
     )
     if pictures:
-        st.image(
-            [picture for _, picture in pictures],
-            caption=[plain(name) for name, _ in pictures],
-            width=84,
-        )
+        grid = st.grid(PICTURES // 2, gap="small")
+        for name, picture in pictures:
+            grid.image(picture, caption=plain(name), alt=f"Picture of class {name}")
     elif len(preview.head.columns):
         st.dataframe(preview.head, height=215, hide_index=True)
     if preview.classes:
         leading = sorted(preview.classes.items(), key=lambda item: -item[1])[:MOST_CLASSES]
-        listed = ", ".join(f"{plain(name)} {number:,}" for name, number in leading)
+        listed = ", ".join(f"{plain(name)} ({number:,})" for name, number in leading)
         rest = len(preview.classes) - len(leading)
         st.caption(f"Classes: {listed}" + (f" and {rest:,} more" if rest else ""))
 

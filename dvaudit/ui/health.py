@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.store import DatasetRecord, Workspace
 from dvaudit.ui import charts, frames
@@ -33,11 +34,13 @@ def show(ws: Workspace, dataset: DatasetRecord) -> None:
     """Draw the key figures, the class chart, notes, unreadable items and a look at the data."""
     health = health_of(ws, dataset)
     _figures(dataset, health)
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([3, 2], gap="small")
     with left, st.container(border=True, height="stretch"):
         _labels(dataset, health)
-    with right, st.container(border=True, height="stretch"):
-        _remarks(dataset)
+    with right:
+        _next_step(ws, dataset)
+        with st.container(border=True, height="stretch"):
+            _remarks(dataset)
     _look(ws, dataset)
 
 
@@ -118,6 +121,28 @@ def _labels(dataset: DatasetRecord, health: Health) -> None:
     else:
         st.markdown("**No labels**")
         st.caption("Audits look for wrong labels: import the data again and set a label column.")
+
+
+def _next_step(ws: Workspace, dataset: DatasetRecord) -> None:
+    """Lead to the audit, or to what it found."""
+    if dataset.task is Task.UNSUPERVISED:
+        return
+    finished = audits.latest_audit(ws, dataset.id)
+    with st.container(border=True, gap="small"):
+        st.markdown("**Next**")
+        if finished is None:
+            st.caption("Find the labels that look wrong.")
+            _go("Audit this data", "pages/audit.py", ":material/troubleshoot:")
+        else:
+            found = frames.findings(ws, finished)
+            flagged = int(found["flagged"].sum())
+            st.caption(f"The last audit flags {count(flagged, 'sample')} of {len(found):,}.")
+            _go("Review them", "pages/review.py", ":material/rate_review:")
+
+
+def _go(label: str, page: str, icon: str) -> None:
+    if st.button(label, key="health_next", icon=icon, width="stretch"):
+        st.switch_page(page)
 
 
 def _remarks(dataset: DatasetRecord) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -53,7 +55,7 @@ def number(run: RunRecord) -> str:
     return str(int(run.id[1:]))
 
 
-def audits_table(runs: list[RunRecord]) -> None:
+def audits_table(runs: Sequence[RunRecord]) -> None:
     """List audits, newest first; choosing a row makes it the one on screen."""
     table = pd.DataFrame(
         {
@@ -80,7 +82,7 @@ def audits_table(runs: list[RunRecord]) -> None:
     )
 
 
-def _choose_run(runs: list[RunRecord]) -> None:
+def _choose_run(runs: Sequence[RunRecord]) -> None:
     rows = st.session_state["audits_table"]["selection"]["rows"]
     if rows and rows[0] < len(runs):
         select(runs[rows[0]].dataset_id, runs[rows[0]].id)
@@ -107,7 +109,7 @@ def dataset_facts(record: DatasetRecord) -> str:
     return plain_parts(parts)
 
 
-def datasets_table(records: list[DatasetRecord]) -> None:
+def datasets_table(records: Sequence[DatasetRecord]) -> None:
     """List the datasets, newest first; choosing a row makes it the one on screen."""
     table = pd.DataFrame(
         {
@@ -133,7 +135,7 @@ def datasets_table(records: list[DatasetRecord]) -> None:
     )
 
 
-def _choose_dataset(records: list[DatasetRecord]) -> None:
+def _choose_dataset(records: Sequence[DatasetRecord]) -> None:
     rows = st.session_state["datasets_table"]["selection"]["rows"]
     if rows and rows[0] < len(records):
         select(records[rows[0]].id)

@@ -20,13 +20,33 @@ from dvaudit.ui.words import count, plain
 
 # Offered by the file dialogue; what a file is, is decided by its content when it is read.
 SUFFIXES = (".zip", ".csv", ".tsv", ".parquet", ".xlsx", ".jsonl", ".ndjson", ".json", ".npz")
-HINT = "Zip of images (one folder per class, or with labels.csv), CSV, Parquet, Excel, JSON lines, npz."
+HINT = (
+    "Zip of images (one folder per class, or with labels.csv), CSV, Parquet, Excel, JSON lines, "
+    "npz."
+)
 UPLOAD, SERVER = "Upload a file", "Use a file on this machine"
 _TASKS = {
     Task.CLASSIFICATION: "Classes",
     Task.REGRESSION: "Numbers",
     Task.UNSUPERVISED: "No labels",
 }
+
+
+_STEPS = (
+    (":material/database:", "Add data", "Images in a zip or folder, or a table of rows."),
+    (":material/troubleshoot:", "Audit", "Each label is checked against all other samples."),
+    (":material/rate_review:", "Review", "Keep, relabel or drop, one key for each."),
+    (":material/download:", "Export", "The corrected data in its own format, and a report."),
+)
+
+
+def introduction() -> None:
+    """Say in four steps what happens, to somebody who has no dataset yet."""
+    with st.grid(4, gap="small", border=True):
+        for icon, step, text in _STEPS:
+            with st.container(gap="xsmall", height="stretch"):
+                st.markdown(f"{icon} **{step}**")
+                st.caption(text)
 
 
 def adding() -> bool:

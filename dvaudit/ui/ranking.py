@@ -47,9 +47,10 @@ class CutOff:
 
 @dataclass(frozen=True)
 class Filter:
-    """What to show. `column` sorts, and `within` is a [low, high) range of that column's values.
+    """What to show. `column` sorts, lowest first unless `descending`.
 
-    `classes` empty means all; `find` is part of an id, in any case.
+    `classes` empty means all; `find` is part of an id, in any case; `within` is a column and the
+    [low, high) range of its values.
     """
 
     show: Show = Show.ALL
@@ -57,7 +58,7 @@ class Filter:
     find: str = ""
     column: str = SUSPICION
     descending: bool = False
-    within: tuple[float, float] | None = None
+    within: tuple[str, float, float] | None = None
 
 
 def flags(frame: pd.DataFrame, cut: CutOff) -> NDArray[np.bool_]:
@@ -91,8 +92,8 @@ def select(
         text = frame["id"].astype(str).str
         keep &= text.contains(wanted.find, case=False, regex=False).to_numpy(dtype=bool)
     if wanted.within is not None:
-        low, high = wanted.within
-        values = numbers(frame, wanted.column)
+        column, low, high = wanted.within
+        values = numbers(frame, column)
         keep &= (values >= low) & (values < high)
     positions = np.flatnonzero(keep)
     order = numbers(frame, wanted.column)[positions]

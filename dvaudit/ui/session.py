@@ -119,8 +119,8 @@ def empty_state(title: str, text: str, page: str | None = None, action: str = ""
         st.space("small")
         st.markdown(f"### {title}", text_alignment="center")
         st.markdown(text, text_alignment="center")
-        if page:
-            st.page_link(page, label=action, icon=":material/arrow_forward:")
+        if page and st.button(action, type="primary", key=f"empty_{page}"):
+            st.switch_page(page)
         st.space("small")
 
 

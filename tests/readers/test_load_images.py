@@ -178,10 +178,7 @@ def test_labels_csv(make: Callable[..., Path], png: object) -> None:
 def test_labels_csv_in_a_wrapper_finds_images(
     make: Callable[..., Path], png: object, written: str
 ) -> None:
-    if written == "./1.png":
-        files = {"w/1.png": png(1)}
-    else:
-        files = {"w/imgs/1.png": png(1)}
+    files = {"w/1.png": png(1)} if written == "./1.png" else {"w/imgs/1.png": png(1)}
     data = load(make({"w/labels.csv": f"file;class\n{written};cat\n", **files}))
     assert data.ids == tuple(files)
     assert texts(data) == ["cat"]

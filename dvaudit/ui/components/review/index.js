@@ -420,9 +420,15 @@ function release(urls) {
 }
 
 function legend(root, data) {
-  const keys = data.shortcuts.map(([key, label]) => {
+  const digits = data.shortcuts.every(([key, label]) => key === label)
+  const entries = digits && data.shortcuts.length > 1
+    ? [[`${data.shortcuts[0][0]} to ${data.shortcuts.at(-1)[0]}`, 'Relabel to this class']]
+    : data.shortcuts
+  const keys = entries.map(([key, label]) => {
     const entry = element('span', 'class')
-    entry.append(element('kbd', '', key), element('span', '', label))
+    const name = element('span', '', label)
+    name.title = label
+    entry.append(element('kbd', '', key), name)
     return entry
   })
   $(root, 'classes').replaceChildren(...keys)

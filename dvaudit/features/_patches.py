@@ -1,0 +1,223 @@
+"""Filter bank and pooled responses of the patches extractor.
+
+With x a patch of m pixels, sigma its deviation (the contrast constant included) and w a filter
+that sums to zero, the response to the contrast-normalised patch is r = (w . x) / sigma: the mean
+drops out, and whitening is folded into w. For a threshold t,
+
+    mean over a cell of relu(r - t) = sum_i p_i max(w . x_i, t sigma_i) - t,   p_i = 1 / (cell sigma_i)
+
+so the responses are never divided: one clamp and one small matrix product pool a whole batch,
+and likewise with min(w . x_i, -t sigma_i) for relu(-r - t).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.progress import Progress, part
+from dvaudit.features.pictures import Pictures, Shape
+from dvaudit.features.standardise import standardise_
+
+FIT_IMAGES = 1000
+FIT_PATCHES = 40_000
+# Responses of one batch: small enough to stay in a processor's cache, large enough for a GPU.
+BATCH_BYTES = {"cpu": 3 << 20, "cuda": 256 << 20}
+
+
+def extract(
+    source: Pictures, settings: Any, seed: int, device: str, progress: Progress
+) -> tuple[NDArray[np.floating], list[str]]:
+    """Return the (n, 2 k grid^2) standardised features of all images, and the notes."""
+    total = len(source.data)
+    progress(0.0, "Choosing patches")
+    bank = fit_bank(sample_patches(source, settings.patch, seed), settings, seed)
+    pooled = PooledResponses(bank, source.shape, settings.grid, device)
+    matrix = np.empty((total, pooled.width), dtype=np.float32)
+    report = part(progress, 0.05, 0.95)
+    for start, block in source.batches():
+        pooled.write(block, matrix[start : start + len(block)])
+        report((start + len(block)) / total, "Describing images")
+    progress(0.95, "Standardising features")
+    standardise_(matrix)
+    notes = source.notes()
+    if bank.filters < settings.patches:
+        notes.append(
+            f"Only {bank.filters:,} patches that are not flat were found for {settings.patches:,} "
+            "filters."
+        )
+    return matrix, notes
+
+
+@dataclass(frozen=True, eq=False)
+class FilterBank:
+    """Whitened filters.
+
+    Attributes:
+        weights: (patch * patch * channels, k) float32, columns sum to zero; rows run over patch
+            rows, patch columns, channels.
+        threshold: in units of the response to a contrast-normalised patch.
+        contrast: variance added to that of each patch, pixels in 0 to 1.
+    """
+
+    weights: Tensor
+    patch: int
+    threshold: float
+    contrast: float
+
+    @property
+    def filters(self) -> int:
+        return int(self.weights.shape[1])
+
+
+def sample_patches(source: Pictures, patch: int, seed: int) -> NDArray[np.float32]:
+    """Return (m, patch * patch * channels) random patches, pixels in 0 to 1.
+
+    They come from at most FIT_IMAGES images drawn without replacement, about the same number
+    from each.
+    """
+    rng = np.random.default_rng([seed, 1])
+    total, shape = len(source.data), source.shape
+    chosen = np.sort(rng.permutation(total)[:FIT_IMAGES])
+    pixels = source.pixels(chosen.tolist())
+    each = math.ceil(FIT_PATCHES / len(chosen))
+    rows = rng.integers(0, shape.height - patch + 1, (len(chosen), each))
+    columns = rng.integers(0, shape.width - patch + 1, (len(chosen), each))
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (patch, patch), axis=(1, 2))
+    taken = windows[np.arange(len(chosen))[:, None], rows, columns]  # (images, each, c, p, p)
+    flat = taken.transpose(0, 1, 3, 4, 2).reshape(len(chosen) * each, -1)
+    return flat.astype(np.float32) / 255
+
+
+def fit_bank(patches: NDArray[np.float32], settings: Any, seed: int) -> FilterBank:
+    """Whiten the patches, shape (m, p * p * c), and draw the filters from them.
+
+    The threshold is in units of the root mean square response of the patches to the filters.
+
+    Raises:
+        UnsuitableDataError: every patch is flat.
+    """
+    values = patches.astype(np.float64)
+    values -= values.mean(axis=1, keepdims=True)
+    variances = values.var(axis=1)
+    values = values[variances > (settings.contrast / 10) ** 2]
+    if len(values) == 0:
+        raise UnsuitableDataError(
+            f"All {len(patches):,} patches sampled from the images are flat, so the images cannot "
+            "be told apart by patches; use the extractor 'pixels'."
+        )
+    values /= np.sqrt(values.var(axis=1, keepdims=True) + settings.contrast**2)
+    # The patches' mean is zero but for rounding and light from above; it is not subtracted, so
+    # that a flat patch has no response.
+    moments, directions = np.linalg.eigh(values.T @ values / len(values))
+    scales = 1 / np.sqrt(np.maximum(moments, 0) + settings.whitening)
+    whitening = (directions * scales) @ directions.T
+    drawn = np.random.default_rng([seed, 2]).permutation(len(values))[: settings.patches]
+    filters = values[drawn] @ whitening
+    filters /= np.linalg.norm(filters, axis=1, keepdims=True)
+    weights = whitening @ filters.T
+    weights -= weights.mean(axis=0)
+    deviation = float(np.sqrt(np.square(values[:5000] @ weights).mean()))
+    size = math.isqrt(len(weights) // (3 if len(weights) % 3 == 0 else 1))
+    return FilterBank(
+        torch.from_numpy(weights.astype(np.float32)),
+        size,
+        settings.threshold * deviation,
+        settings.contrast**2,
+    )
+
+
+class PooledResponses:
+    """Computes pooled responses batch by batch in buffers that are made once.
+
+    Args:
+        batch: images a batch; None chooses by BATCH_BYTES.
+
+    Attributes:
+        width: features of an image, 2 k grid^2: both signs, cells, filters.
+    """
+
+    def __init__(
+        self, bank: FilterBank, shape: Shape, grid: int, device: str, batch: int | None = None
+    ) -> None:
+        self.bank, self.shape, self.device = bank, shape, torch.device(device)
+        self.rows = shape.height - bank.patch + 1
+        self.columns = shape.width - bank.patch + 1
+        positions, filters = self.rows * self.columns, bank.filters
+        fitting = BATCH_BYTES[self.device.type] // (4 * positions * filters)
+        self.batch = batch or max(1, fitting)
+        self.width = 2 * filters * grid * grid
+        self._weights = bank.weights.to(self.device)
+        self._cells = _cell_means(self.rows, self.columns, grid).to(self.device)
+        self._patches = self._empty(self.batch * positions, len(bank.weights))
+        self._responses = self._empty(self.batch * positions, filters)
+        self._clamped = self._empty(self.batch, positions, filters)
+        self._pooled = self._empty(self.batch, 2, grid * grid, filters)
+
+    def write(self, pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+        """Write the features of (b, height, width, channels) pixels to `out`, (b, width)."""
+        for start in range(0, len(pixels), self.batch):
+            block = torch.from_numpy(pixels[start : start + self.batch]).to(self.device)
+            pooled = self._pool(block.float().div_(255).sub_(0.5))
+            out[start : start + self.batch] = pooled.flatten(1).cpu().numpy()
+
+    def _pool(self, images: Tensor) -> Tensor:
+        """Return (b, 2, cells, k): means of relu(r - t) and of relu(-r - t) over each cell."""
+        b, threshold = len(images), self.bank.threshold
+        positions, filters = self.rows * self.columns, self.bank.filters
+        sigma = self._deviations(images)  # (b, positions, 1)
+        weights = self._cells / sigma.transpose(1, 2)  # (b, cells, positions)
+        bounds = sigma * threshold
+        patches = self._patches[: b * positions]
+        self._unfold(images, patches)
+        flat = torch.mm(patches, self._weights, out=self._responses[: b * positions])
+        responses = flat.view(b, positions, filters)
+        pooled = self._pooled[:b]
+        clamped = torch.maximum(responses, bounds, out=self._clamped[:b])
+        torch.sub(torch.bmm(weights, clamped), threshold, out=pooled[:, 0])
+        clamped = torch.minimum(responses, bounds.neg_(), out=responses)
+        torch.sub(-threshold, torch.bmm(weights, clamped), out=pooled[:, 1])
+        return pooled
+
+    def _deviations(self, images: Tensor) -> Tensor:
+        """Return (b, positions, 1): sqrt(variance of each patch + contrast), by box filters."""
+        size = self.bank.patch
+        planes = torch.stack([images.mean(3), images.square().mean(3)], dim=1)
+        boxed = functional.avg_pool2d(planes, size, stride=1)
+        variance = (boxed[:, 1] - boxed[:, 0].square()).clamp_min_(0)
+        return (variance + self.bank.contrast).sqrt_().flatten(1).unsqueeze(2)
+
+    def _unfold(self, images: Tensor, out: Tensor) -> None:
+        """Copy all patches of (b, h, w, c) images to `out`, (b * positions, p * p * c)."""
+        size = self.bank.patch
+        windows = images.unfold(1, size, 1).unfold(2, size, 1)  # (b, rows, columns, c, p, p)
+        ordered = windows.permute(0, 1, 2, 4, 5, 3)
+        out.view(ordered.shape).copy_(ordered)
+
+    def _empty(self, *shape: int) -> Tensor:
+        return torch.empty(shape, dtype=torch.float32, device=self.device)
+
+
+def _cell_means(rows: int, columns: int, grid: int) -> Tensor:
+    """Return (grid^2, rows * columns): row j averages over cell j.
+
+    Cells cover everything; neighbours share a row or column where sides do not divide evenly, as
+    in torch's adaptive pooling.
+    """
+    return torch.kron(_line_means(rows, grid), _line_means(columns, grid)).contiguous()
+
+
+def _line_means(length: int, grid: int) -> Tensor:
+    out = torch.zeros(grid, length)
+    for cell in range(grid):
+        start, end = cell * length // grid, -(-(cell + 1) * length // grid)
+        out[cell, start:end] = 1 / (end - start)
+    return out

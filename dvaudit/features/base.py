@@ -1,0 +1,120 @@
+"""What a feature extractor is, and what it returns."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvaudit.core.dataset import Dataset, Kind
+from dvaudit.core.errors import UnsuitableDataError, some
+from dvaudit.core.progress import Progress, silent
+from dvaudit.core.settings import parse
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """One vector per sample, in dataset order.
+
+    Attributes:
+        matrix: (n, d) float32, or float64 where vectors are taken as they are; all finite.
+        extractor: the extractor's registered name.
+        settings: the settings it ran with, JSON-able.
+        notes: conversions a person should know of, one sentence each.
+        seconds: what the extraction took when it was computed.
+        from_cache: whether it was read from the cache instead.
+        key: SHA-256 of everything the matrix depends on; empty where no cache was asked for.
+    """
+
+    matrix: NDArray[np.floating]
+    extractor: str
+    settings: Mapping[str, Any]
+    notes: tuple[str, ...]
+    seconds: float
+    from_cache: bool = False
+    key: str = ""
+
+
+class Extractor(ABC):
+    """One way to turn samples into vectors.
+
+    A new one is a module with a final subclass that fills the class attributes and `_extract`,
+    and one line in `dvaudit/features/__init__.py` that registers it.
+
+    Attributes:
+        version: counts changes of what the same settings compute; part of the cache key.
+        kinds: the kinds of data it works on.
+        cached: False where computing costs no more than reading the cache.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    version: ClassVar[int]
+    kinds: ClassVar[frozenset[Kind]]
+    Settings: ClassVar[type[Any]]
+    cached: ClassVar[bool] = True
+
+    @abstractmethod
+    def _extract(
+        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+    ) -> tuple[NDArray[np.floating], list[str]]:
+        """Return the (n, d) matrix of `data` and the notes."""
+
+    def extract(
+        self,
+        data: Dataset,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        progress: Progress = silent,
+    ) -> Features:
+        """Return the vectors of `data`; nothing is cached.
+
+        Raises:
+            SettingsError: an unknown setting, or a value out of bounds.
+            UnsuitableDataError: data of another kind, or without anything to describe.
+        """
+        parsed = parse(self.Settings, settings or {}, self.name)
+        self.check(data)
+        start = time.perf_counter()
+        matrix, notes = self._extract(data, parsed, seed, device, progress)
+        check_finite(matrix, data)
+        seconds = time.perf_counter() - start
+        return Features(matrix, self.name, asdict(parsed), tuple(notes), seconds)
+
+    def check(self, data: Dataset) -> None:
+        """Refuse data of a kind this extractor does not work on, and data without samples."""
+        if data.kind not in self.kinds:
+            raise UnsuitableDataError(
+                f"The feature extractor {self.name!r} works on {_listed(self.kinds)} data; "
+                f"{data.name!r} holds {data.kind} data. Leave the extractor out to have one chosen."
+            )
+        if len(data) == 0:
+            raise UnsuitableDataError(f"{data.name!r} has no samples, so no features.")
+
+
+def check_finite(matrix: NDArray[np.floating], data: Dataset) -> None:
+    """Refuse a matrix with NaN or infinite entries.
+
+    Raises:
+        UnsuitableDataError: naming the samples.
+    """
+    if np.isfinite(matrix.sum(dtype=np.float64)):
+        return
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if len(bad):
+        raise UnsuitableDataError(
+            f"{len(bad):,} of {len(data):,} feature vectors have values that are not finite: "
+            f"samples {some(data.ids[i] for i in bad)}. Remove or repair these rows."
+        )
+
+
+def _listed(kinds: frozenset[Kind]) -> str:
+    return " and ".join(sorted(kinds))

@@ -1,0 +1,71 @@
+"""Features of a dataset: which extractor, and whether they are already in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from dvaudit.core.dataset import Dataset, Kind
+from dvaudit.core.progress import Progress, silent
+from dvaudit.core.settings import parse
+from dvaudit.features import registry
+from dvaudit.features.base import Features
+from dvaudit.features.cache import FeatureCache, content_key
+
+_CHOSEN = {Kind.IMAGE: "patches", Kind.TABULAR: "tabular", Kind.VECTOR: "vectors"}
+
+
+def automatic_for(kind: Kind) -> str:
+    """Return the name of the extractor that is chosen for data of this kind."""
+    return _CHOSEN[kind]
+
+
+def automatic(data: Dataset) -> str:
+    """Return the name of the extractor that is chosen for `data`."""
+    return automatic_for(data.kind)
+
+
+def extract(
+    data: Dataset,
+    extractor: str | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> Features:
+    """Return one vector per sample of `data`.
+
+    Args:
+        extractor: a registered name; None chooses by the kind of data.
+        settings: the extractor's own, by name; text is converted.
+        seed: of everything random; the same seed gives the same vectors.
+        cache: folder where vectors are kept by content; None keeps none.
+
+    Raises:
+        SettingsError: no such extractor or setting, or a value out of bounds.
+        UnsuitableDataError: the extractor does not work on this data.
+        MissingDependencyError: a library or file that the extractor needs is not usable.
+    """
+    chosen = registry.get(extractor or automatic(data))
+    given = dict(settings or {})
+    if cache is None or not chosen.cached:
+        made = chosen.extract(data, settings=given, seed=seed, device=device, progress=progress)
+        progress(1.0, "Features are ready")
+        return made
+    chosen.check(data)
+    parsed = parse(chosen.Settings, given, chosen.name)
+    store = FeatureCache(cache)
+    key = content_key(data, chosen.name, chosen.version, asdict(parsed), seed)
+    found, problem = store.load(key, len(data))
+    if found is not None:
+        progress(1.0, "Features are in the cache")
+        return found
+    made = chosen.extract(data, settings=given, seed=seed, device=device, progress=progress)
+    notes = (*made.notes, problem) if problem else made.notes
+    store.save(key, made)
+    progress(1.0, "Features are ready")
+    return replace(made, notes=notes, key=key)

@@ -1,0 +1,79 @@
+"""Contrast-normalised, whitened random patches: image features without download or training.
+
+Coates, Ng and Lee, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning"
+(2011), with filters drawn from the whitened patches of the dataset itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvaudit.core.dataset import Dataset, Kind
+from dvaudit.core.progress import Progress
+from dvaudit.core.settings import setting
+from dvaudit.features.base import Extractor
+from dvaudit.features.pictures import pictures
+
+
+@dataclass(frozen=True)
+class PatchesSettings:
+    patches: int = setting(
+        256,
+        "Number of filters. Features are twice this times the cells of the pooling grid.",
+        low=1,
+        high=8192,
+    )
+    patch: int = setting(6, "Side of a patch in pixels.", low=2, high=16)
+    grid: int = setting(3, "The image is divided into grid x grid cells to average over.", low=1, high=8)
+    threshold: float = setting(
+        1.4,
+        "Responses within this many deviations of zero count as none.",
+        low=0.0,
+        high=10.0,
+    )
+    contrast: float = setting(
+        0.03,
+        "Standard deviation (of pixels in 0 to 1) below which a patch counts as nearly flat.",
+        low=1e-4,
+        high=1.0,
+    )
+    whitening: float = setting(
+        0.1,
+        "Added to the variance of each direction before whitening, in units of a pixel's variance.",
+        low=1e-6,
+        high=100.0,
+    )
+    size: int | None = setting(
+        None,
+        "Length of the longer side in pixels. Empty: as in the files where all are one small "
+        "size, else 32 or 64.",
+        low=8,
+        high=512,
+    )
+
+
+@final
+class Patches(Extractor):
+    """Pooled two-sided responses to whitened patches; (n, 2 * patches * grid^2), standardised."""
+
+    name = "patches"
+    title = "Whitened patches"
+    summary = (
+        "How strongly small patches drawn from the images answer in each part of an image. "
+        "Needs no download and no training; far better than raw pixels on photographs."
+    )
+    version = 1
+    kinds = frozenset({Kind.IMAGE})
+    Settings = PatchesSettings
+
+    def _extract(
+        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+    ) -> tuple[NDArray[np.floating], list[str]]:
+        from dvaudit.features import _patches  # loads torch
+
+        source = pictures(data, settings.size, least_side=settings.patch + settings.grid - 1)
+        return _patches.extract(source, settings, seed, device, progress)

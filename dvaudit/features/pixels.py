@@ -1,0 +1,51 @@
+"""Raw pixels of images resized to one size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvaudit.core.dataset import Dataset, Kind
+from dvaudit.core.progress import Progress
+from dvaudit.core.settings import setting
+from dvaudit.features.base import Extractor
+from dvaudit.features.pictures import pictures
+
+
+@dataclass(frozen=True)
+class PixelsSettings:
+    size: int | None = setting(
+        None,
+        "Length of the longer side in pixels. Empty: as in the files where all are one small "
+        "size, else 32 or 64.",
+        low=1,
+        high=512,
+    )
+
+
+@final
+class Pixels(Extractor):
+    """Pixel values in [0, 1], row by row, channels last; (n, height * width * channels)."""
+
+    name = "pixels"
+    title = "Raw pixels"
+    summary = "The pixel values themselves. Fast; enough for centred digits, weak on photographs."
+    version = 1
+    kinds = frozenset({Kind.IMAGE})
+    Settings = PixelsSettings
+
+    def _extract(
+        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+    ) -> tuple[NDArray[np.floating], list[str]]:
+        source = pictures(data, settings.size)
+        shape = source.shape
+        width = shape.height * shape.width * shape.channels
+        matrix = np.empty((len(data), width), dtype=np.float32)
+        for start, block in source.batches():
+            matrix[start : start + len(block)] = block.reshape(len(block), width)
+            progress(start / len(data), "Reading pixels")
+        matrix /= 255
+        return matrix, source.notes()

@@ -1,0 +1,34 @@
+"""Standardising the columns of a large matrix in place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROWS = 4096
+# A column that varies far less than the others, such as a filter that answers in one image of
+# thousands, would be blown up to outliers by its own deviation.
+LEAST_SHARE = 0.05
+
+
+def standardise_(matrix: NDArray[np.float32], least_share: float = LEAST_SHARE) -> None:
+    """Centre each column of the (n, d) matrix and divide it by its deviation, in place.
+
+    Deviations below `least_share` of the root mean square over all columns count as that, so a
+    constant column becomes zero and rounding noise stays small. Sums are taken in float64 over
+    blocks of ROWS rows.
+    """
+    blocks = [slice(start, start + ROWS) for start in range(0, len(matrix), ROWS)]
+    mean = np.zeros(matrix.shape[1])
+    for block in blocks:
+        mean += matrix[block].sum(axis=0, dtype=np.float64)
+    mean /= max(len(matrix), 1)
+    variance = np.zeros_like(mean)
+    for block in blocks:
+        variance += np.square(matrix[block] - mean).sum(axis=0)
+    variance /= max(len(matrix), 1)
+    floor = least_share * np.sqrt(variance.mean()) if len(variance) else 0.0
+    deviation = np.maximum(np.sqrt(variance), floor)
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    for block in blocks:
+        matrix[block] = (matrix[block] - mean) * scale

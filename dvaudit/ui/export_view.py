@@ -1,0 +1,171 @@
+"""What an export would change, and the files to take away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dvaudit import audits
+from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.ui import frames
+from dvaudit.ui.sample_facts import text_or_none
+from dvaudit.ui.session import empty_state, refusals_shown
+from dvaudit.ui.words import count, plain, size
+
+MOST_CHANGES = 1000
+_PREPARED = "prepared_exports"
+VERDICTS_ONLY, WITH_SUGGESTIONS = "verdicts", "suggestions"
+_TILES = (
+    (Verdict.RELABEL, "Relabelled", "get another label"),
+    (Verdict.DROP, "Dropped", "are left out"),
+    (Verdict.KEEP, "Kept", "judged right, unchanged"),
+    (Verdict.UNSURE, "Unsure", "unchanged"),
+)
+_PRODUCTS = (
+    ("dataset", "Cleaned data", ":material/folder_zip:",
+     "The dataset in its original format, with the changes applied."),
+    ("corrections", "corrections.csv", ":material/edit_note:",
+     "Id, given and suggested label, and verdict of every flagged or judged sample."),
+    ("flagged", "Flagged rows", ":material/flag:",
+     "All columns of the audit for the samples it flagged."),
+    ("report", "Report", ":material/summarize:",
+     "One self-contained HTML page: findings, figures, settings and versions."),
+)  # fmt: skip
+
+
+def choose_changes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> dict[str, Decision]:
+    """Draw the choice of what to apply, and return the decisions by sample id."""
+    verdicts = audits.planned_changes(ws, dataset.id, run.id)
+    everything = audits.planned_changes(ws, dataset.id, run.id, with_suggestions=True)
+    extra = len(everything) - len(verdicts)
+    chosen = st.radio(
+        "Apply",
+        [VERDICTS_ONLY, WITH_SUGGESTIONS],
+        format_func=lambda choice: (
+            "Verdicts only"
+            if choice == VERDICTS_ONLY
+            else "Verdicts, and the suggestions nobody has judged"
+        ),
+        captions=[
+            f"{count(len(verdicts), 'sample')} judged by a person.",
+            f"Also relabels {count(extra, 'flagged sample')} that nobody has looked at.",
+        ],
+        key="apply",
+        persist_state="session",
+        disabled=not extra,
+    )
+    return everything if chosen == WITH_SUGGESTIONS and extra else verdicts
+
+
+def with_suggestions() -> bool:
+    """True when the person chose to apply suggestions nobody has judged."""
+    return bool(st.session_state.get("apply") == WITH_SUGGESTIONS)
+
+
+def changes(ws: Workspace, run: RunRecord, decisions: Mapping[str, Decision]) -> None:
+    """Show how many samples change, and which."""
+    counts = Counter(decision.verdict for decision in decisions.values())
+    with st.grid(4, gap="small"):
+        for verdict, title, note in _TILES:
+            st.metric(
+                title,
+                f"{counts[verdict]:,}",
+                note,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                height="stretch",
+            )
+    table = change_table(frames.findings(ws, run), decisions)
+    if table.empty:
+        empty_state(
+            "Nothing changes yet",
+            "No sample is relabelled or dropped. The cleaned data would equal the original.",
+            "pages/review.py",
+            "Review samples",
+        )
+        return
+    st.dataframe(
+        table.head(MOST_CHANGES),
+        hide_index=True,
+        height=min(40 + 35 * len(table), 355),
+        alt="Samples that change: id, given label, verdict, new label",
+    )
+    if len(table) > MOST_CHANGES:
+        st.caption(f"The first {MOST_CHANGES:,} of {len(table):,}; corrections.csv lists them all.")
+
+
+def change_table(frame: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.DataFrame:
+    """Return one row per sample that is relabelled or dropped, most suspicious first."""
+    changing = (Verdict.RELABEL, Verdict.DROP)
+    chosen = {name for name, decision in decisions.items() if decision.verdict in changing}
+    found = frame[frame["id"].isin(chosen)].sort_values("suspicion_rank", kind="stable")
+    made = [decisions[str(name)] for name in found["id"]]
+    return pd.DataFrame(
+        {
+            "Id": found["id"].astype(str),
+            "Given label": [text_or_none(label) for label in found["given_label"]],
+            "Change": [
+                "dropped" if item.verdict is Verdict.DROP else "relabelled" for item in made
+            ],
+            "New label": [item.label for item in made],
+        }
+    ).reset_index(drop=True)
+
+
+def downloads(
+    ws: Workspace, dataset: DatasetRecord, run: RunRecord, decisions: Mapping[str, Decision]
+) -> None:
+    """Draw one card per file: prepared on demand, and again when the verdicts have changed."""
+    stamp = state_stamp(run.id, decisions)
+    for column, (product, title, icon, text) in zip(
+        st.columns(len(_PRODUCTS), gap="small"), _PRODUCTS, strict=True
+    ):
+        with (
+            column,
+            st.container(border=True, height="stretch", vertical_alignment="distribute"),
+        ):
+            with st.container(gap="xsmall"):
+                st.markdown(f"{icon} **{title}**")
+                st.caption(text)
+            _download(ws, dataset, run, product, stamp)
+
+
+def state_stamp(run_id: str, decisions: Mapping[str, Decision]) -> str:
+    """Return a text that differs whenever an export would."""
+    parts = sorted(f"{d.sample_id}\t{d.verdict}\t{d.label}" for d in decisions.values())
+    return f"{run_id}/{hash(tuple(parts)):x}"
+
+
+def _download(
+    ws: Workspace, dataset: DatasetRecord, run: RunRecord, product: str, stamp: str
+) -> None:
+    prepared: dict[str, tuple[str, str]] = st.session_state.setdefault(_PREPARED, {})
+    made, name = prepared.get(product, ("", ""))
+    place = st.empty()
+    if (made != stamp or not Path(name).is_file()) and place.button(
+        "Prepare", key=f"prepare_{product}", width="stretch", icon=":material/build:"
+    ):
+        with place, st.spinner("Writing"), refusals_shown():
+            path = audits.export(
+                ws, dataset.id, run.id, product, with_suggestions=with_suggestions()
+            )
+            prepared[product] = made, name = stamp, str(path)
+    path = Path(name)
+    if made == stamp and path.is_file():
+        place.download_button(
+            f"Download ({size(path.stat().st_size)})",
+            data=path.read_bytes,
+            file_name=path.name,
+            key=f"download_{product}",
+            type="primary",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.caption(plain(path.name))

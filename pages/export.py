@@ -1,0 +1,18 @@
+"""Export: see what changes, and take the files away."""
+
+import streamlit as st
+
+from dvaudit.ui import export_view
+from dvaudit.ui.session import require_audit, workspace
+from dvaudit.ui.words import plain
+
+ws = workspace()
+st.title("Export")
+dataset, run = require_audit(ws)
+st.caption(f"{plain(dataset.name)}. The original stays as it is; what you export is a copy.")
+
+decisions = export_view.choose_changes(ws, dataset, run)
+st.subheader("What changes")
+export_view.changes(ws, run, decisions)
+st.subheader("Files")
+export_view.downloads(ws, dataset, run, decisions)

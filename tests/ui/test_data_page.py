@@ -1,0 +1,197 @@
+"""Data: from a file to a dataset, and the health of it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from appview import add_table, fresh_workspace, open_page, texts, write_table
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from dvaudit import readers
+from dvaudit.store import DatasetStatus, RunKind, RunStatus, Workspace
+from dvaudit.ui import health, importing
+from dvaudit.ui.words import plain
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    with fresh_workspace(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+def _button(app: AppTest, label: str) -> object:
+    return next(button for button in app.button if button.label == label)
+
+
+def _metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_the_first_visit_offers_an_upload_and_says_what_follows(ws: Workspace) -> None:
+    app = open_page("data")
+    assert app.title[0].value == "Add a dataset"
+    assert "Export" in texts(app)
+
+
+def test_a_path_on_this_machine_is_previewed_and_imported(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    app = open_page("data")
+    app.segmented_control(key="import_way").set_value(importing.SERVER).run()
+    app.text_input[0].set_value(str(path))
+    _button(app, "Continue").click().run()  # type: ignore[attr-defined]
+    assert "csv · 30 rows · 2 classes" in texts(app)
+    assert app.text_input[0].value == "trees"
+    app.text_input[0].set_value("My trees").run()
+    _button(app, "Import").click().run()  # type: ignore[attr-defined]
+    record = ws.datasets()[0]
+    assert (record.name, record.status) == ("My trees", DatasetStatus.IMPORTING)
+    assert record.roles["kind"] == "label"
+    assert record.source.read_bytes() == path.read_bytes()
+    assert record.source != path
+    assert ws.runs(record.id, RunKind.IMPORT)[0].status is RunStatus.QUEUED
+    assert "waiting for its turn" in texts(app)
+    assert not {"add", "path"} & set(app.query_params)
+
+
+def test_roles_can_be_corrected(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    app = open_page("data", {"path": str(path)})
+    key = f"import_roles_{path}"
+    app.session_state[key] = {
+        "edited_rows": {1: {"Role": "ignored"}}, "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    app.run()
+    _button(app, "Import").click().run()  # type: ignore[attr-defined]
+    assert ws.datasets()[0].roles == {"width": "numeric", "height": "ignored", "kind": "label"}
+
+
+def test_a_second_label_is_refused_before_the_import(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    app = open_page("data", {"path": str(path)})
+    app.session_state[f"import_roles_{path}"] = {
+        "edited_rows": {1: {"Role": "label"}}, "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    app.run()
+    assert app.error
+    _button(app, "Import").click().run()  # type: ignore[attr-defined]
+    assert any("2 columns have the role label" in error.value for error in app.error)
+    assert ws.datasets() == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [(b"", "empty.csv", "empty"), (b"not a zip", "photos.zip", "zip"), (None, "none.csv", "no")],
+)
+def test_a_file_that_cannot_be_read_is_explained(
+    ws: Workspace, tmp_path: Path, content: bytes | None, name: str, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    app = open_page("data", {"path": str(tmp_path / name)})
+    assert not app.exception
+    assert said in app.error[0].value
+    _button(app, "Choose another file").click().run()  # type: ignore[attr-defined]
+    assert not app.error
+
+
+def test_an_upload_that_is_gone_asks_again(ws: Workspace) -> None:
+    app = open_page("data", {"upload": "0" * 24 + "/gone.zip"})
+    assert plain("gone.zip") in app.warning[0].value
+    assert app.segmented_control(key="import_way").value == importing.UPLOAD
+
+
+def test_an_uploaded_file_survives_a_reload_and_moves_on_import(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    folder = ws.uploads / ("a" * 24)
+    folder.mkdir()
+    write_table(folder / "trees.csv")
+    reference = {"upload": f"{'a' * 24}/trees.csv"}
+    assert "30 rows" in texts(open_page("data", reference))
+    app = open_page("data", reference)
+    _button(app, "Import").click().run()  # type: ignore[attr-defined]
+    assert ws.datasets()[0].source.is_file()
+    assert list(ws.uploads.iterdir()) == []
+
+
+def test_health_counts_what_is_wrong_before_any_audit(ws: Workspace, tmp_path: Path) -> None:
+    rows = pd.read_csv(write_table(tmp_path / "trees.csv", 20))
+    rows = pd.concat([rows, rows.iloc[[0, 0, 5]]], ignore_index=True)
+    rows.loc[7, "kind"] = None
+    rows.to_csv(tmp_path / "trees.csv", index=False)
+    dataset = ws.add_dataset("trees", tmp_path / "trees.csv", copy=False, roles={}, task=None)
+    ws.finish_dataset(dataset, readers.load(tmp_path / "trees.csv"))
+    app = open_page("data")
+    assert not app.exception
+    assert _metrics(app) == {
+        "Samples": "23",
+        "Classes": "2",
+        "Missing labels": "1",
+        "Unreadable": "0",
+        "Exact duplicates": "5",
+    }
+    assert "in 2 groups" in texts(app)
+
+
+def test_pictures_that_cannot_be_read_are_listed(ws: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(4):
+            file = io.BytesIO()
+            Image.fromarray(np.full((9, 9), 50 * index, dtype=np.uint8)).save(file, "PNG")
+            archive.writestr(f"{'cat' if index % 2 else 'dog'}/{index}.png", file.getvalue())
+        archive.writestr("cat/text.png", b"hello")
+    app = open_page("data", {"path": str(path)})
+    assert not app.exception
+    assert "image zip · 5 images · 2 classes" in texts(app)
+    dataset = ws.add_dataset("pets", path, copy=True, roles={}, task=None)
+    ws.finish_dataset(dataset, readers.load(path))
+    app = open_page("data")
+    assert not app.exception
+    assert _metrics(app)["Unreadable"] == "1"
+    tables = [frame.value for frame in app.dataframe if "Reason" in frame.value]
+    assert tables[0]["Name"].tolist() == ["cat/text.png"]
+
+
+def test_regression_shows_numbers_not_classes(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    roles = {"height": "label"}
+    dataset = ws.add_dataset("trees", path, copy=False, roles=roles, task="regression")
+    ws.finish_dataset(dataset, readers.load(path, roles=roles, task="regression"))
+    app = open_page("data")
+    assert not app.exception
+    assert "Classes" not in _metrics(app)
+    found = health.health_of(ws, ws.dataset(dataset))
+    assert found.targets is not None
+    assert found.targets.tolist() == [100.0 - 3 * i for i in range(30)]
+
+
+def test_a_failed_import_says_why_and_can_be_tried_again(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    dataset = ws.add_dataset("trees", path, copy=False, roles={}, task=None)
+    run = ws.add_run(dataset, RunKind.IMPORT, {"function": "none:none"})
+    assert ws.queue.claim_one(run)
+    begun = ws.queue.begin(run, pid=None)
+    assert begun is not None
+    ws.queue.finish(run, begun.attempt, RunStatus.FAILED, "row 3 has too many cells")
+    app = open_page("data")
+    assert "row 3 has too many cells" in app.error[0].value
+    _button(app, "Try again").click().run()  # type: ignore[attr-defined]
+    assert ws.run(run).status is RunStatus.QUEUED
+
+
+def test_removing_a_dataset_leaves_the_file(ws: Workspace, tmp_path: Path) -> None:
+    kept, gone = add_table(ws, tmp_path, "kept"), add_table(ws, tmp_path, "gone")
+    app = open_page("data")
+    _button(app, "Remove this dataset").click().run()  # type: ignore[attr-defined]
+    assert [record.id for record in ws.datasets()] == [kept]
+    assert app.title[0].value == "kept"
+    assert gone not in app.query_params["dataset"]
+    assert (tmp_path / "gone.csv").exists()

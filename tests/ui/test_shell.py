@@ -1,0 +1,119 @@
+"""The frame around the pages: selection in the address, empty states, nothing heavy loaded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from appview import APP, add_audit, add_table, fresh_workspace, open_page, texts
+
+from dvaudit.store import RunStatus, Workspace
+
+PAGES = ("data", "audit", "samples", "review", "export")
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    with fresh_workspace(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("page", PAGES[1:])
+def test_without_data_every_page_leads_to_data(ws: Workspace, page: str) -> None:
+    app = open_page(page)
+    assert not app.exception
+    assert "No dataset yet" in texts(app)
+    assert [button.label for button in app.button] == ["Add a dataset"]
+
+
+@pytest.mark.parametrize("page", PAGES[2:])
+def test_without_an_audit_results_lead_to_audit(ws: Workspace, tmp_path: Path, page: str) -> None:
+    add_table(ws, tmp_path)
+    app = open_page(page)
+    assert not app.exception
+    assert "No finished audit yet" in texts(app)
+    assert "Go to Audit" in [button.label for button in app.button]
+
+
+def test_a_running_audit_is_not_mistaken_for_a_finished_one(ws: Workspace, tmp_path: Path) -> None:
+    add_audit(ws, add_table(ws, tmp_path), RunStatus.RUNNING)
+    assert "still running" in texts(open_page("samples"))
+
+
+def test_the_newest_dataset_and_its_newest_finished_audit_are_chosen(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    add_audit(ws, add_table(ws, tmp_path, "old"))
+    new = add_table(ws, tmp_path, "new")
+    done = add_audit(ws, new)
+    add_audit(ws, new, RunStatus.FAILED, "no memory")
+    app = open_page("data")
+    assert app.query_params["dataset"] == [new]
+    assert app.query_params["run"] == [done]
+    assert app.title[0].value == "new"
+
+
+def test_the_address_wins_and_is_not_trusted(ws: Workspace, tmp_path: Path) -> None:
+    old = add_table(ws, tmp_path, "old")
+    foreign = add_audit(ws, old)
+    new = add_table(ws, tmp_path, "new")
+    own = add_audit(ws, new)
+    assert open_page("data", {"dataset": old}).title[0].value == "old"
+    for nonsense in ("d9999", "../x", "r0001"):
+        assert open_page("data", {"dataset": nonsense}).title[0].value == "new"
+    mixed = open_page("data", {"dataset": new, "run": foreign})
+    assert mixed.query_params["run"] == [own]
+
+
+def test_choosing_in_the_sidebar_changes_page_and_address(ws: Workspace, tmp_path: Path) -> None:
+    old = add_table(ws, tmp_path, "old")
+    first = add_audit(ws, old)
+    add_audit(ws, old)
+    new = add_table(ws, tmp_path, "new")
+    app = open_page("data")
+    assert app.sidebar.selectbox(key="choose_dataset").value == new
+    app.sidebar.selectbox(key="choose_dataset").select(old).run()
+    assert app.title[0].value == "old"
+    assert app.query_params["dataset"] == [old]
+    app.sidebar.selectbox(key="choose_run").select(first).run()
+    assert app.query_params["run"] == [first]
+    app.switch_page("pages/audit.py").run()
+    assert app.query_params["run"] == [first]
+
+
+def test_names_are_shown_as_written(ws: Workspace, tmp_path: Path) -> None:
+    name = "![x](http://evil.example/x.png) :red[a]"
+    dataset = add_table(ws, tmp_path)
+    ws.delete_dataset(dataset)
+    path = tmp_path / "trees.csv"
+    ws.add_dataset(name, path, copy=False, roles={}, task=None)
+    shown = texts(open_page("data"))
+    assert "![x](" not in shown
+    assert ":red[" not in shown
+
+
+def test_no_page_loads_torch_or_sklearn(ws: Workspace, tmp_path: Path) -> None:
+    add_audit(ws, add_table(ws, tmp_path))
+    code = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({str(APP)!r}, default_timeout=30).run()
+for page in {PAGES!r}:
+    app.switch_page(f"pages/{{page}}.py").run()
+    assert not app.exception, (page, app.exception)
+print([name for name in ("torch", "sklearn", "torchvision") if name in sys.modules])
+"""
+    environment = {**os.environ, "DVAUDIT_HOME": str(ws.root)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=APP.parent,
+        env=environment,
+        check=False,
+    )
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]
