@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from dvaudit.findings import ErrorRate, Findings
 from dvaudit.reports import Report
 from dvaudit.store import RunRecord, Workspace
 
-PICTURED = 60  # the rows of a report that are shown with their picture
+PICTURED = 60  # of the most suspicious samples, and of the duplicates, shown with a picture
 PICTURE_SIZE = 128
 
 
@@ -33,7 +33,9 @@ def report_of(data: Dataset, findings: Findings, record: dict[str, Any]) -> Repo
         confusions=findings.confusions,
         error_rate=findings.error_rate,
         record=record,
-        thumbnails={} if data.images is None else _pictures(findings.samples, _drawn(data)),
+        thumbnails={}
+        if data.images is None
+        else _pictures(findings.samples, findings.duplicates, _drawn(data)),
         notes=(*data.notes, *findings.notes),
         unreadable=data.unreadable,
     )
@@ -58,12 +60,12 @@ def summary_of(data: Dataset, findings: Findings, record: dict[str, Any]) -> dic
 def stored_report(ws: Workspace, run: RunRecord) -> Report:
     """Return the report of an audit of the workspace, with the verdicts as they stand."""
     dataset, summary = ws.dataset(run.dataset_id), ws.run_summary(run.id)
-    samples = ws.run_samples(run.id)
+    samples, duplicates = ws.run_samples(run.id), ws.run_table(run.id, "duplicates")
     assert dataset.kind is not None
     assert dataset.task is not None
     pictures = {}
     if dataset.kind == "image":
-        pictures = _pictures(samples, ws.thumbnails(dataset.id).read)
+        pictures = _pictures(samples, duplicates, ws.thumbnails(dataset.id).read)
     return Report(
         name=dataset.name,
         kind=dataset.kind,
@@ -72,7 +74,7 @@ def stored_report(ws: Workspace, run: RunRecord) -> Report:
         created=summary["record"]["created"],
         samples=samples,
         classes=ws.run_table(run.id, "classes"),
-        duplicates=ws.run_table(run.id, "duplicates"),
+        duplicates=duplicates,
         confusions=ws.run_table(run.id, "confusions"),
         error_rate=ErrorRate(**summary["error_rate"]),
         record=summary["record"],
@@ -83,14 +85,14 @@ def stored_report(ws: Workspace, run: RunRecord) -> Report:
     )
 
 
-def _pictures(samples: pd.DataFrame, read: Callable[[int], bytes]) -> dict[str, str]:
-    """Return data URIs of the most suspicious samples by id."""
-    return {str(samples["id"].iat[at]): _data_uri(read(at)) for at in _first(samples)}
-
-
-def _first(samples: pd.DataFrame) -> Iterable[int]:
-    order = samples["suspicion_rank"].reset_index(drop=True).sort_values(na_position="last")
-    return [int(at) for at in order.index[:PICTURED]]
+def _pictures(
+    samples: pd.DataFrame, duplicates: pd.DataFrame, read: Callable[[int], bytes]
+) -> dict[str, str]:
+    """Return data URIs by id of the most suspicious samples and of the first duplicates."""
+    ranked = samples.sort_values("suspicion_rank", kind="stable", na_position="last")
+    chosen = dict.fromkeys([*ranked["id"].head(PICTURED), *duplicates["id"].head(PICTURED)])
+    positions = {name: at for at, name in enumerate(samples["id"]) if name in chosen}
+    return {name: _data_uri(read(positions[name])) for name in chosen}
 
 
 def _drawn(data: Dataset) -> Callable[[int], bytes]:

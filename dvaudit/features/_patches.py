@@ -29,8 +29,9 @@ from dvaudit.features.standardise import standardise_
 
 FIT_IMAGES = 1000
 FIT_PATCHES = 40_000
+SCALE_PATCHES = 5000  # patches that the unit of the threshold is measured on
 # Responses of one batch: small enough to stay in a processor's cache, large enough for a GPU.
-BATCH_BYTES = {"cpu": 3 << 20, "cuda": 256 << 20}
+BATCH_BYTES = {"cpu": 3 << 20, "gpu": 256 << 20}
 
 
 def extract(
@@ -120,16 +121,17 @@ def fit_bank(patches: NDArray[np.float32], settings: Any, seed: int) -> FilterBa
     moments, directions = np.linalg.eigh(values.T @ values / len(values))
     scales = 1 / np.sqrt(np.maximum(moments, 0) + settings.whitening)
     whitening = (directions * scales) @ directions.T
-    drawn = np.random.default_rng([seed, 2]).permutation(len(values))[: settings.patches]
+    rng = np.random.default_rng([seed, 2])
+    drawn = rng.permutation(len(values))[: settings.patches]
     filters = values[drawn] @ whitening
     filters /= np.linalg.norm(filters, axis=1, keepdims=True)
     weights = whitening @ filters.T
     weights -= weights.mean(axis=0)
-    deviation = float(np.sqrt(np.square(values[:5000] @ weights).mean()))
-    size = math.isqrt(len(weights) // (3 if len(weights) % 3 == 0 else 1))
+    measured = values[rng.permutation(len(values))[:SCALE_PATCHES]] @ weights
+    deviation = float(np.sqrt(np.square(measured).mean()))
     return FilterBank(
         torch.from_numpy(weights.astype(np.float32)),
-        size,
+        settings.patch,
         settings.threshold * deviation,
         settings.contrast**2,
     )
@@ -152,7 +154,8 @@ class PooledResponses:
         self.rows = shape.height - bank.patch + 1
         self.columns = shape.width - bank.patch + 1
         positions, filters = self.rows * self.columns, bank.filters
-        fitting = BATCH_BYTES[self.device.type] // (4 * positions * filters)
+        budget = BATCH_BYTES["cpu" if self.device.type == "cpu" else "gpu"]
+        fitting = budget // (4 * positions * filters)
         self.batch = batch or max(1, fitting)
         self.width = 2 * filters * grid * grid
         self._weights = bank.weights.to(self.device)

@@ -90,7 +90,9 @@ class FeatureCache:
     def _read(self, key: str, samples: int, described: Path) -> Features:
         about = json.loads(described.read_bytes())
         if about["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema version {about['schema_version']} instead of {SCHEMA_VERSION}")
+            raise ValueError(
+                f"schema version {about['schema_version']} instead of {SCHEMA_VERSION}"
+            )
         # Mode "c" gives a writable view: torch warns about tensors over read-only memory.
         matrix = np.load(self.folder / f"{key}.npy", mmap_mode="c", allow_pickle=False)
         if list(matrix.shape) != about["shape"] or str(matrix.dtype) != about["dtype"]:

@@ -28,7 +28,9 @@ class PatchesSettings:
         high=8192,
     )
     patch: int = setting(6, "Side of a patch in pixels.", low=2, high=16)
-    grid: int = setting(3, "The image is divided into grid x grid cells to average over.", low=1, high=8)
+    grid: int = setting(
+        3, "The image is divided into grid x grid cells to average over.", low=1, high=8
+    )
     threshold: float = setting(
         1.4,
         "Responses within this many deviations of zero count as none.",

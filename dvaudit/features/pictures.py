@@ -122,7 +122,9 @@ class _Decoded:
     mode: str  # Pillow's mode before the conversion; empty where none was needed
 
 
-def pictures(data: Dataset, side: int | None, least_side: int = 1) -> Pictures:
+def pictures(
+    data: Dataset, side: int | None, *, least_side: int = 1, square: bool = False
+) -> Pictures:
     """Choose one shape for the images of `data` from SAMPLE of them, evenly spread.
 
     Images of one size, no longer than NATIVE_SIDE, keep it. Others get the median proportions,
@@ -132,6 +134,7 @@ def pictures(data: Dataset, side: int | None, least_side: int = 1) -> Pictures:
     Args:
         side: length of the longer side instead; None chooses.
         least_side: the shorter side is made at least this long.
+        square: both sides are `side`, whatever the proportions.
     """
     step = max(1, -(-len(data) // SAMPLE))
     sizes, grey = [], True
@@ -139,7 +142,10 @@ def pictures(data: Dataset, side: int | None, least_side: int = 1) -> Pictures:
         image = opened(data, index, read(data, index))
         sizes.append(image.size)
         grey = grey and image.mode in _GREY_MODES
-    width, height = _common_size(np.array(sizes), side, least_side)
+    if square and side is not None:
+        width = height = side
+    else:
+        width, height = _common_size(np.array(sizes), side, least_side)
     return Pictures(data, Shape(height, width, 1 if grey else 3))
 
 

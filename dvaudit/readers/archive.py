@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import lzma
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -30,7 +31,10 @@ _ENCRYPTED_FLAG = 0x1
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
 )
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(OSError, EOFError, ValueError, KeyError),
+)
 _LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"})
 
 
@@ -57,7 +61,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     """
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (*DAMAGED, NotImplementedError) as error:
         raise UnreadableInputError(f"{path.name} cannot be opened as a zip: {error}") from error
 
 

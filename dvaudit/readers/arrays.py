@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,13 @@ from dvaudit.core.errors import UnreadableInputError, some
 from dvaudit.core.machine import available_memory
 from dvaudit.readers import identity, labels
 from dvaudit.readers.archive import refuse_bomb
+from dvaudit.readers.formats import parsing
 from dvaudit.readers.images import ArrayImages
 from dvaudit.readers.raw import RawColumn, column_from_objects, column_from_series
 from dvaudit.readers.table_data import group_names
 
 _OPTIONAL = ("y", "ids", "groups")
+_WHAT = "npz (numbers or text of fixed width; Python objects are pickles and never loaded)"
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -30,14 +31,8 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         UnreadableInputError: damaged, object arrays, or more than half of the free memory.
     """
     refuse_bomb(path, available_memory() // 2)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UnreadableInputError(
-            f"{path.name} cannot be read as npz: {error} Arrays of Python objects are pickles, "
-            f"which are never loaded; save numbers or fixed-width text."
-        ) from error
+    with parsing(path.name, _WHAT), np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def array_names(found: Mapping[str, NDArray[Any]], name: str) -> dict[str, str]:

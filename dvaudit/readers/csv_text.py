@@ -13,6 +13,7 @@ from dvaudit.core.errors import UnreadableInputError
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 1 << 18
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"?')
 _LINE_END = re.compile(r"\r\n|\n|\r")
 # utf-32 before utf-16: its byte-order mark begins with the other's.
 _MARKS = (
@@ -116,11 +117,11 @@ def cells(text: str, start: int, delimiter: str) -> list[tuple[int, int]]:
 
 
 def unquoted(cell: str) -> str:
-    """Return a cell's value."""
-    if not cell.startswith('"'):
+    """Return a cell's value; what follows a closing quote is taken as it stands."""
+    match = _QUOTED.match(cell)
+    if match is None:
         return cell
-    body, _, rest = cell[1:].replace('""', "\0").partition('"')
-    return body.replace("\0", '"') + rest
+    return match[1].replace('""', '"') + cell[match.end() :]
 
 
 def unclosed_quote(text: str, delimiter: str) -> int | None:

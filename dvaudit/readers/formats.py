@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from dvaudit.core.errors import UnreadableInputError
+from dvaudit.core.errors import DvauditError, UnreadableInputError
 
 FORMATS = (
     *("image-zip", "image-folder", "csv", "parquet", "excel", "jsonl", "npz"),
@@ -58,3 +60,20 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UnreadableInputError(f"{path.name} cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def parsing(name: str, what: str) -> Iterator[None]:
+    """Turn what a library raises on a damaged file into one error that names the file.
+
+    Parsers of untrusted bytes raise whatever they trip over, from zlib.error to KeyError.
+
+    Raises:
+        UnreadableInputError: for any exception but our own.
+    """
+    try:
+        yield
+    except DvauditError:
+        raise
+    except Exception as error:
+        raise UnreadableInputError(f"{name} cannot be read as {what}: {error}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from dvaudit.core.dataset import Unreadable
 from dvaudit.core.errors import UnreadableInputError
 from dvaudit.readers.archive import refuse_bomb
 from dvaudit.readers.csv_text import decode
+from dvaudit.readers.formats import parsing
 from dvaudit.readers.raw import (
     RawColumn,
     RawTable,
@@ -45,10 +45,8 @@ def parquet_table(path: Path) -> Any:
     Raises:
         UnreadableInputError: not Parquet, or damaged.
     """
-    try:
+    with parsing(path.name, "Parquet"):
         return pyarrow.parquet.ParquetFile(path).read()
-    except (pa.ArrowException, OSError) as error:
-        raise UnreadableInputError(f"{path.name} cannot be read as Parquet: {error}") from error
 
 
 def read_excel(path: Path, sheet: str | None = None) -> RawTable:
@@ -56,7 +54,10 @@ def read_excel(path: Path, sheet: str | None = None) -> RawTable:
 
     The header is the first row that is not empty; rows without any value are no rows.
     """
-    with open_workbook(path, read_only=True, data_only=True) as book:
+    with (
+        parsing(path.name, "Excel"),
+        open_workbook(path, read_only=True, data_only=True) as book,
+    ):
         worksheet = choose_sheet(book, sheet, path.name)
         worksheet.reset_dimensions()  # programs write wrong ones, and rows would be cut off
         rows = [list(row) for row in worksheet.iter_rows(values_only=True)]
@@ -102,10 +103,8 @@ def open_workbook(path: Path, **how: bool) -> Iterator[Any]:
     refuse_bomb(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        try:
+        with parsing(path.name, "Excel"):
             book = openpyxl.load_workbook(path, **how)
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError) as error:
-            raise UnreadableInputError(f"{path.name} cannot be read as Excel: {error}") from error
         try:
             yield book
         finally:

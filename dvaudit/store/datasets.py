@@ -17,7 +17,7 @@ from dvaudit.core.progress import Progress, silent
 from dvaudit.store.atomic import replacing
 from dvaudit.store.database import Database
 from dvaudit.store.errors import WorkspaceError
-from dvaudit.store.frames import read_frame, sample_frame, write_frame
+from dvaudit.store.frames import read_frame, read_texts, sample_frame, write_frame
 from dvaudit.store.records import (
     DatasetRecord,
     DatasetStatus,
@@ -146,7 +146,7 @@ class Datasets:
         written = path.stat().st_mtime_ns
         known = self._ids.get(dataset_id)
         if known is None or known[0] != written:
-            known = written, frozenset(read_frame(path, ["id"])["id"])
+            known = written, frozenset(read_texts(path, "id"))
             self._ids[dataset_id] = known
         return known[1]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,11 +54,16 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
         )
 
 
-def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a file of `write_frame`, or some of its columns."""
-    table = pq.read_table(path, columns=None if columns is None else list(columns))
-    frame: pd.DataFrame = table.to_pandas()
+def read_frame(path: Path) -> pd.DataFrame:
+    """Read a file of `write_frame`."""
+    frame: pd.DataFrame = pq.read_table(path).to_pandas()
     return frame
+
+
+def read_texts(path: Path, column: str) -> list[str]:
+    """Read one text column that has no missing values, without the detour over a DataFrame."""
+    values: list[str] = pq.read_table(path, columns=[column]).column(column).to_pylist()
+    return values
 
 
 def _unused(name: str, taken: dict[str, object]) -> str:

@@ -42,6 +42,7 @@ class Workspace:
     Attributes:
         root: the folder.
         uploads: where files arrive before `add_dataset` moves them to their dataset.
+        exports: where products of a dataset are written, in a folder of its id.
         feature_cache: where feature vectors are kept by content.
         queue: state transitions of runs, for dvaudit.jobs.
 
@@ -52,6 +53,7 @@ class Workspace:
     def __init__(self, root: Path | None = None) -> None:
         self.root = (default_root() if root is None else Path(root)).expanduser().absolute()
         self.uploads = self.root / "uploads"
+        self.exports = self.root / "exports"
         self.feature_cache = self.root / "cache" / "features"
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,15 +137,16 @@ class Workspace:
         self._datasets.fail(dataset_id, error)
 
     def delete_dataset(self, dataset_id: str) -> None:
-        """Delete a dataset's files and runs. Its id is not given again; the verdict log stays.
+        """Delete a dataset's files, runs and exports.
 
-        A source that was referenced, not copied, is left alone.
+        Its id is not given again, and its verdict log stays, as nothing may shorten that. A source that was referenced, not copied, is left alone.
 
         Raises:
             WorkspaceError: one of its runs is waiting or at work.
         """
         for run_id in self._datasets.delete(dataset_id):
             shutil.rmtree(self.root / "runs" / run_id, ignore_errors=True)
+        shutil.rmtree(self.exports / dataset_id, ignore_errors=True)
 
     def samples(self, dataset_id: str) -> pd.DataFrame:
         """One row per sample in dataset order: position, id, label (text), group, hash, features.

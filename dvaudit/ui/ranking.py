@@ -87,14 +87,14 @@ def select(
     """Return the positions to show, in order; ties and missing values keep input order, last."""
     keep = _shown(frame, flagged, wanted.show, decided)
     if wanted.classes:
-        keep &= frame["given_label"].astype(str).isin(wanted.classes).to_numpy()
+        keep = keep & frame["given_label"].isin(wanted.classes).to_numpy(dtype=bool)
     if wanted.find:
         text = frame["id"].astype(str).str
-        keep &= text.contains(wanted.find, case=False, regex=False).to_numpy(dtype=bool)
+        keep = keep & text.contains(wanted.find, case=False, regex=False).to_numpy(dtype=bool)
     if wanted.within is not None:
         column, low, high = wanted.within
         values = numbers(frame, column)
-        keep &= (values >= low) & (values < high)
+        keep = keep & (values >= low) & (values < high)
     positions = np.flatnonzero(keep)
     order = numbers(frame, wanted.column)[positions]
     return positions[np.argsort(-order if wanted.descending else order, kind="stable")]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import GIB, Cost, Machine
-from dvaudit.kernels import Inverse
 from dvaudit.valuators.base import Problem
+
+if TYPE_CHECKING:
+    from dvaudit.kernels import Inverse
 
 REGRESSION_CUTOFF = 3.0  # robust standard deviations
 MAD_TO_SIGMA = 1.4826  # median absolute deviation of a normal variable, inverted

@@ -324,3 +324,20 @@ def test_preview_shows_columns_and_guesses(write: object) -> None:
 def test_preview_turns_unusable_labels_into_a_note(write: object) -> None:
     seen = preview(write("a,label\n1,x\n2,y\n"), task="regression")
     assert any("needs numbers" in note for note in seen.notes)
+
+
+@settings(max_examples=400, deadline=None)
+@given(body=st.text('ab1,"\n\r ', min_size=1, max_size=40))
+def test_the_editor_sees_the_rows_that_the_reader_sees(body: str) -> None:
+    text = "a,b\n" + body
+    try:
+        raw = read_csv(text.encode(), "t.csv")
+    except UnreadableInputError:
+        return
+    delimiter = raw.options["delimiter"]
+    spans = list(csv_text.records(text, delimiter))[1:]
+    assert len(spans) == len(raw) + len(raw.unreadable)
+    for j, column in enumerate(raw.columns.values()):
+        for record, seen in zip(raw.records, column.cells(), strict=True):
+            left, right = csv_text.cells(text, spans[record][0], delimiter)[j]
+            assert csv_text.unquoted(text[left:right]).strip() == (seen or "")

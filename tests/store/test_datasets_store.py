@@ -174,9 +174,11 @@ def test_deleting_removes_files_and_runs_but_no_verdict(
     ws.decide(dataset_id, "1.png", "drop")
     run_id = ws.add_run(dataset_id, "audit", {})
     run_dir = ws.run_dir(run_id)
+    (ws.exports / dataset_id).mkdir(parents=True)
     ws.delete_dataset(dataset_id)
     assert not ws.dataset_dir(dataset_id).exists()
     assert not run_dir.exists()
+    assert not (ws.exports / dataset_id).exists()
     assert (tmp_path / "pets.zip").exists()
     for call in (ws.dataset, ws.decisions, ws.delete_dataset, ws.samples):
         with pytest.raises(NotFoundError, match=dataset_id):

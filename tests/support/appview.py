@@ -42,6 +42,12 @@ def texts(app: AppTest) -> str:
     return "\n".join(str(item.value) for kind in kinds for item in getattr(app, kind))
 
 
+def in_address(app: AppTest, key: str) -> str | None:
+    """The value of a query parameter; AppTest gives a text or a list, depending on who set it."""
+    value = app.query_params.get(key)
+    return value[0] if isinstance(value, list) else value
+
+
 def write_table(path: Path, rows: int = 30, **more: object) -> Path:
     """A CSV with two numeric columns and the label `kind` of two classes; every row differs."""
     frame = pd.DataFrame(

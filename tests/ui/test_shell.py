@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appview import APP, add_audit, add_table, fresh_workspace, open_page, texts
+from appview import APP, add_audit, add_table, fresh_workspace, in_address, open_page, texts
 
 from dvaudit.store import RunStatus, Workspace
 
@@ -52,8 +52,8 @@ def test_the_newest_dataset_and_its_newest_finished_audit_are_chosen(
     done = add_audit(ws, new)
     add_audit(ws, new, RunStatus.FAILED, "no memory")
     app = open_page("data")
-    assert app.query_params["dataset"] == [new]
-    assert app.query_params["run"] == [done]
+    assert in_address(app, "dataset") == new
+    assert in_address(app, "run") == done
     assert app.title[0].value == "new"
 
 
@@ -66,7 +66,7 @@ def test_the_address_wins_and_is_not_trusted(ws: Workspace, tmp_path: Path) -> N
     for nonsense in ("d9999", "../x", "r0001"):
         assert open_page("data", {"dataset": nonsense}).title[0].value == "new"
     mixed = open_page("data", {"dataset": new, "run": foreign})
-    assert mixed.query_params["run"] == [own]
+    assert in_address(mixed, "run") == own
 
 
 def test_choosing_in_the_sidebar_changes_page_and_address(ws: Workspace, tmp_path: Path) -> None:
@@ -78,11 +78,11 @@ def test_choosing_in_the_sidebar_changes_page_and_address(ws: Workspace, tmp_pat
     assert app.sidebar.selectbox(key="choose_dataset").value == new
     app.sidebar.selectbox(key="choose_dataset").select(old).run()
     assert app.title[0].value == "old"
-    assert app.query_params["dataset"] == [old]
+    assert in_address(app, "dataset") == old
     app.sidebar.selectbox(key="choose_run").select(first).run()
-    assert app.query_params["run"] == [first]
+    assert in_address(app, "run") == first
     app.switch_page("pages/audit.py").run()
-    assert app.query_params["run"] == [first]
+    assert in_address(app, "run") == first
 
 
 def test_names_are_shown_as_written(ws: Workspace, tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""The encoders of the tabular extractor, put together from scikit-learn's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from dvaudit.core.dataset import Role
+from dvaudit.core.errors import UnsuitableDataError, some
+from dvaudit.core.progress import Progress
+from dvaudit.features._dates import date_parts
+from dvaudit.features._text import TextEncoder
+
+MISSING = "\x00missing"  # a category of its own that no cell can hold
+
+
+def encode(
+    table: pd.DataFrame,
+    roles: Mapping[str, Role],
+    settings: Any,
+    seed: int,
+    progress: Progress,
+) -> tuple[NDArray[np.floating], list[str]]:
+    """Return the (n, d) float32 encoding of the feature columns, and the notes.
+
+    Raises:
+        UnsuitableDataError: no column has a value.
+    """
+    columns: dict[Role, list[str]] = {role: [] for role in Role if role.is_feature}
+    for name in table.columns:
+        if roles[name].is_feature:
+            columns[roles[name]].append(name)
+    prepared, notes = _prepare(table, columns)
+    progress(0.1, "Encoding columns")
+    transformer = _transformer(columns, len(table), settings, seed)
+    matrix = np.asarray(transformer.fit_transform(prepared), dtype=np.float32)
+    notes += _pooled(transformer, columns[Role.CATEGORICAL])
+    for name in columns[Role.TEXT]:
+        notes += transformer.named_transformers_[f"text {name}"].notes_
+    return matrix, notes
+
+
+def _prepare(table: pd.DataFrame, columns: dict[Role, list[str]]) -> tuple[pd.DataFrame, list[str]]:
+    """Return typed columns; take columns without a value out of `columns`."""
+    prepared: dict[str, Any] = {}
+    notes, empty, infinite = [], [], []
+    for role, names in columns.items():
+        for name in list(names):
+            values = table[name]
+            if role is Role.NUMERIC:
+                numbers = _numbers(values)
+                if np.isinf(numbers).any():
+                    infinite.append(name)
+                    numbers = np.where(np.isinf(numbers), np.nan, numbers)
+                values = pd.Series(numbers, index=table.index)
+            if values.isna().all():
+                names.remove(name)
+                empty.append(name)
+            elif role is Role.NUMERIC:
+                # Squares of values such as 1e300 would overflow in the scaler.
+                prepared[name] = values / (values.abs().max() or 1.0)
+            elif role is Role.DATE:
+                prepared[name] = values
+            elif role is Role.CATEGORICAL:
+                prepared[name] = values.astype(object).map(str).where(values.notna(), MISSING)
+            else:
+                prepared[name] = values.astype(object).map(str).where(values.notna(), "")
+    if not prepared:
+        raise UnsuitableDataError(
+            f"None of the {len(empty)} feature columns has a value ({some(empty)}); choose others."
+        )
+    if empty:
+        notes.append(f"{len(empty)} columns have no values and are left out: {some(empty)}.")
+    if infinite:
+        notes.append(f"Infinite values count as missing in: {some(infinite)}.")
+    return pd.DataFrame(prepared, index=table.index), notes
+
+
+def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
+    if values.dtype == object:
+        values = pd.to_numeric(values, errors="coerce")
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _transformer(
+    columns: Mapping[Role, list[str]], rows: int, settings: Any, seed: int
+) -> ColumnTransformer:
+    least = min(settings.min_rows, max(1, rows // 100))
+    parts: list[tuple[str, Any, Any]] = [
+        ("numeric", _numeric(), columns[Role.NUMERIC]),
+        ("missing", _missing(), columns[Role.NUMERIC]),
+        ("categorical", _categorical(settings.max_categories, least), columns[Role.CATEGORICAL]),
+    ]
+    parts += [
+        (f"date {name}", FunctionTransformer(date_parts), name) for name in columns[Role.DATE]
+    ]
+    for name in columns[Role.TEXT]:
+        encoder = TextEncoder(settings.text_dimensions, settings.text_weight, seed)
+        parts.append((f"text {name}", encoder, name))
+    return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0.0)
+
+
+def _numeric() -> Pipeline:
+    """Standardised values, compressed beyond a few deviations so that no extreme dominates."""
+    return Pipeline(
+        [
+            ("impute", SimpleImputer(strategy="median")),
+            ("scale", StandardScaler()),
+            ("compress", FunctionTransformer(np.arcsinh)),
+            ("standardise", StandardScaler()),
+        ]
+    )
+
+
+def _missing() -> Pipeline:
+    indicator = MissingIndicator(features="missing-only")
+    return Pipeline([("indicate", indicator), ("centre", FunctionTransformer(_centred))])
+
+
+def _categorical(most: int, least: int) -> Pipeline:
+    # One-hot columns are centred and not standardised: a deviation of a rare category is small,
+    # and dividing by it would make a few rows outliers.
+    encoder = OneHotEncoder(
+        min_frequency=least if least > 1 else None,
+        max_categories=most,
+        sparse_output=False,
+        dtype=np.float32,
+    )
+    return Pipeline([("one-hot", encoder), ("centre", FunctionTransformer(_centred))])
+
+
+def _centred(values: NDArray[Any]) -> NDArray[np.float64]:
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.asarray(numbers - numbers.mean(axis=0))
+
+
+def _pooled(transformer: ColumnTransformer, names: list[str]) -> list[str]:
+    """Say which columns lost categories to the pool."""
+    if not names:
+        return []
+    encoder = transformer.named_transformers_["categorical"]["one-hot"]
+    pooled = {
+        name: len(rare)
+        for name, rare in zip(names, encoder.infrequent_categories_, strict=True)
+        if rare is not None
+    }
+    if not pooled:
+        return []
+    which = some(f"{name} ({count:,})" for name, count in pooled.items())
+    return [f"Rare categories are pooled in {len(pooled)} columns: {which}."]

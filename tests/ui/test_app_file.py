@@ -1,0 +1,63 @@
+"""app.py and the theme: what Streamlit must find in them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from streamlit.web.server.app_discovery import discover_asgi_app
+
+ROOT = Path(__file__).resolve().parents[2]
+THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+
+
+def test_streamlit_finds_the_server_in_app_py() -> None:
+    found = discover_asgi_app(ROOT / "app.py")
+    assert found.is_asgi_app
+    assert str(found.import_string).endswith("app:app")
+
+
+def test_pages_are_not_served_without_the_shell(tmp_path: Path) -> None:
+    # In a process of its own: the app and the flag are global to one.
+    code = (
+        "import app; from streamlit.runtime.pages_manager import PagesManager; "
+        "print(PagesManager.uses_pages_directory)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_palette_has_the_ten_colours_plotly_needs(mode: str) -> None:
+    colours = THEME[mode]["chartCategoricalColors"]
+    assert len(set(colours)) == 10
+
+
+def test_every_font_of_the_theme_is_in_the_assets() -> None:
+    for face in THEME["fontFaces"]:
+        assert (ROOT / face["url"].lstrip("/")).is_file()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_text_is_readable_on_its_background(mode: str) -> None:
+    colours = THEME[mode]
+    assert _contrast(colours["textColor"], colours["backgroundColor"]) > 7
+    assert _contrast(colours["linkColor"], colours["backgroundColor"]) > 4.5
+    assert _contrast("#ffffff", colours["primaryColor"]) > 3
+
+
+def _contrast(one: str, other: str) -> float:
+    bright, faint = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (bright + 0.05) / (faint + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance by WCAG 2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,160 @@
+"""Audit: what is offered, what it will cost, what is started, and how it is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from appview import add_audit, add_table, fresh_workspace, in_address, open_page, texts, write_table
+from streamlit.testing.v1 import AppTest
+
+from dvaudit import audits, readers, valuators
+from dvaudit.core.machine import Cost
+from dvaudit.store import RunKind, RunStatus, Workspace
+from dvaudit.ui.auditing import total_cost
+from dvaudit.ui.following import left_text
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    with fresh_workspace(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+def _button(app: AppTest, label: str) -> object:
+    return next(button for button in app.button if button.label == label)
+
+
+def _labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_every_method_that_fits_is_offered_and_the_defaults_are_chosen(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    add_table(ws, tmp_path)
+    app = open_page("audit")
+    assert not app.exception
+    chosen = {box.key: box.value for box in app.checkbox}
+    assert chosen == {
+        f"method_{name}": name in audits.DEFAULT_VALUATORS for name in valuators.names()
+    }
+    assert {metric.label for metric in app.metric} == {"Time, about", "Memory, at most"}
+
+
+def test_an_audit_starts_with_the_form_as_it_is(ws: Workspace, tmp_path: Path) -> None:
+    dataset = add_table(ws, tmp_path)
+    app = open_page("audit")
+    app.checkbox(key="method_cg-score").uncheck()
+    app.number_input(key="set.kernel-loo.ridge").set_value(0.5)
+    app.number_input(key="audit_seed").set_value(7)
+    app.selectbox(key="extractor_tabular").select("tabular")
+    app.run()
+    _button(app, "Start audit").click().run()  # type: ignore[attr-defined]
+    assert not app.exception
+    run = ws.runs(dataset, RunKind.AUDIT)[0]
+    assert run.status is RunStatus.QUEUED
+    assert run.params["valuators"] == ["kernel-loo"]
+    assert run.params["settings"] == {"kernel-loo": {"ridge": 0.5}}
+    assert (run.params["seed"], run.params["extractor"]) == (7, "tabular")
+    assert in_address(app, "run") == run.id
+    assert "waiting for its turn" in texts(app)
+
+
+def test_untouched_settings_are_not_stored(ws: Workspace, tmp_path: Path) -> None:
+    dataset = add_table(ws, tmp_path)
+    app = open_page("audit")
+    _button(app, "Start audit").click().run()  # type: ignore[attr-defined]
+    params = ws.runs(dataset, RunKind.AUDIT)[0].params
+    assert (params["settings"], params["extractor_settings"]) == ({}, {})
+    assert params["extractor"] is None
+
+
+def test_without_a_method_nothing_can_start(ws: Workspace, tmp_path: Path) -> None:
+    add_table(ws, tmp_path)
+    app = open_page("audit")
+    for box in app.checkbox:
+        box.uncheck()
+    app.run()
+    assert "Choose at least one method." in texts(app)
+    assert "Start audit" not in _labels(app)
+
+
+def test_a_need_for_more_memory_than_there_is_is_said(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_table(ws, tmp_path)
+    monkeypatch.setattr("dvaudit.ui.auditing.available_memory", lambda: 10)
+    assert "more memory than is free" in open_page("audit").warning[0].value
+
+
+def test_a_running_audit_shows_stage_and_time_left_and_can_be_cancelled(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    run = add_audit(ws, add_table(ws, tmp_path), RunStatus.RUNNING)
+    app = open_page("audit")
+    assert "factorising" in texts(app)
+    assert "40% done, about 2 min left" in texts(app)
+    _button(app, "Cancel").click().run()  # type: ignore[attr-defined]
+    assert ws.run(run).cancelling
+    assert _button(app, "Cancelling").disabled  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("status", "label", "said"),
+    [
+        (RunStatus.FAILED, "Try again", "not enough memory"),
+        (RunStatus.INTERRUPTED, "Resume", "not enough memory"),
+        (RunStatus.CANCELLED, "Resume", "was cancelled at 40%"),
+    ],
+)
+def test_an_audit_that_stopped_says_why_and_goes_on(
+    ws: Workspace, tmp_path: Path, status: RunStatus, label: str, said: str
+) -> None:
+    run = add_audit(ws, add_table(ws, tmp_path), status, "not enough memory")
+    app = open_page("audit")
+    assert said in texts(app)
+    _button(app, label).click().run()  # type: ignore[attr-defined]
+    assert ws.run(run).status is RunStatus.QUEUED
+
+
+def test_a_finished_audit_shows_what_it_found(ws: Workspace, tmp_path: Path) -> None:
+    add_audit(ws, add_table(ws, tmp_path))
+    app = open_page("audit")
+    assert not app.exception
+    assert "3 samples of 30 look wrong" in texts(app)
+
+
+def test_the_history_lists_every_audit_and_choosing_one_shows_it(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    dataset = add_table(ws, tmp_path)
+    first = add_audit(ws, dataset)
+    add_audit(ws, dataset, RunStatus.FAILED, "no luck")
+    app = open_page("audit")
+    table = app.dataframe[0].value
+    assert table["Status"].tolist() == ["failed", "done"]
+    assert table["Reason"].tolist() == ["no luck", ""]
+    assert in_address(app, "run") == first
+
+
+def test_data_without_labels_leads_back_to_data(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    roles = {"kind": "categorical"}
+    dataset = ws.add_dataset("trees", path, copy=False, roles=roles, task="unsupervised")
+    ws.finish_dataset(dataset, readers.load(path, roles=roles, task="unsupervised"))
+    app = open_page("audit")
+    assert "This dataset has no labels" in texts(app)
+    assert "Start audit" not in _labels(app)
+
+
+def test_methods_run_one_after_another() -> None:
+    total = total_cost({"a": Cost(10, 500, "x"), "b": Cost(5, 900, "y")})
+    assert (total.seconds, total.bytes) == (15, 900)
+
+
+def test_time_left_is_only_claimed_when_it_is_known(ws: Workspace, tmp_path: Path) -> None:
+    run = add_audit(ws, add_table(ws, tmp_path), RunStatus.RUNNING)
+    ws.queue.report(run, 0.25, "x", None)
+    assert left_text(ws.run(run)) == "25% done"

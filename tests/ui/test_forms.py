@@ -1,0 +1,71 @@
+"""Settings forms draw every kind of setting, and return what was changed."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+
+def _script() -> None:
+    from dataclasses import dataclass
+
+    import streamlit as st
+
+    from dvaudit.core.settings import parse, setting, specs
+    from dvaudit.ui.forms import settings_form
+
+    @dataclass(frozen=True)
+    class Settings:
+        ridge: float | None = setting(None, "A ridge.", low=0.0, high=10.0)
+        rate: float = setting(0.01, "A rate.", low=0.0)
+        rows: int = setting(2000, "Rows.", low=1)
+        exact: bool = setting(False, "Exact?")
+        precision: str = setting("auto", "Bits.", choices=("auto", "float32"))
+        weights: str | None = setting(None, "A file.")
+
+    changed = settings_form(specs(Settings), key="x")
+    parse(Settings, changed, "x")
+    st.json(changed)
+
+
+@pytest.fixture
+def form() -> AppTest:
+    app = AppTest.from_function(_script).run()
+    assert not app.exception
+    return app
+
+
+def _changed(app: AppTest) -> str:
+    app.run()
+    assert not app.exception
+    return str(app.json[0].value)
+
+
+def test_untouched_nothing_is_changed(form: AppTest) -> None:
+    assert _changed(form) == "{}"
+
+
+def test_every_kind_of_setting_can_be_changed(form: AppTest) -> None:
+    form.number_input(key="x.ridge").set_value(0.5)
+    form.number_input(key="x.rate").set_value(1e-6)
+    form.number_input(key="x.rows").set_value(10)
+    form.toggle(key="x.exact").set_value(True)
+    form.selectbox(key="x.precision").select("float32")
+    form.text_input(key="x.weights").set_value(" /a b.pt ")
+    assert _changed(form) == (
+        '{"ridge": 0.5, "rate": 1e-06, "rows": 10, "exact": true, "precision": "float32", '
+        '"weights": "/a b.pt"}'
+    )
+
+
+def test_an_emptied_number_is_automatic_or_the_default(form: AppTest) -> None:
+    form.number_input(key="x.ridge").set_value(0.5)
+    form.run()
+    form.number_input(key="x.ridge").set_value(None)
+    form.number_input(key="x.rows").set_value(None)
+    assert _changed(form) == "{}"
+
+
+def test_bounds_reach_the_widget(form: AppTest) -> None:
+    ridge = form.number_input(key="x.ridge")
+    assert (ridge.min, ridge.max) == (0.0, 10.0)
