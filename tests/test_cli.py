@@ -14,12 +14,12 @@ import pytest
 import dvaudit
 from dvaudit import cli, valuators
 
-FLIPPED = (3, 40, 77)
+FLIPPED = tuple(range(5, 120, 10))
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """A table of two clear classes with three wrong labels."""
+    """A table of two clear classes with twelve wrong labels."""
     rng = np.random.default_rng(0)
     label = np.arange(120) % 2
     frame = pd.DataFrame({"a": 4.0 * label + rng.normal(size=120), "b": rng.normal(size=120)})

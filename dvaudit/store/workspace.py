@@ -139,7 +139,8 @@ class Workspace:
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset's files, runs and exports.
 
-        Its id is not given again, and its verdict log stays, as nothing may shorten that. A source that was referenced, not copied, is left alone.
+        Its id is not given again, and its verdict log stays, as nothing may shorten that.
+        A source that was referenced, not copied, is left alone.
 
         Raises:
             WorkspaceError: one of its runs is waiting or at work.

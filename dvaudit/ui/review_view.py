@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -28,7 +30,7 @@ from dvaudit.ui.sample_facts import (
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
 
-BEHIND, AHEAD = 6, 30
+BEHIND, AHEAD = 6, 50
 PICTURES, ROWS = 6, 3
 _KEY = "review"
 
@@ -85,8 +87,11 @@ def review_samples(
 
 
 def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
+    reported = st.session_state.get(_KEY)
+    if reported is None:  # the person has left the page; the browser sends them again later
+        return
     st.session_state["review_progress"] = apply(
-        st.session_state[_KEY]["events"],
+        reported["events"],
         _progress(run.id),
         frames.findings(ws, run),
         dataset.class_names,
@@ -137,6 +142,7 @@ def _window(
     numeric = dataset.task is Task.REGRESSION
     return Window(
         items=items,
+        session=st.session_state.setdefault("review_session", secrets.token_hex(8)),
         ack=progress.ack,
         before=first > 0,
         more=last < len(queue),

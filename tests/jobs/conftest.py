@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,8 +65,7 @@ def reach(ws: Workspace) -> Callable[..., RunRecord]:
     """Wait until a run has one of some states, and return it."""
 
     def wait(run_id: str, *states: RunStatus) -> RunRecord:
-        until(lambda: ws.run(run_id).status in states or _refuse_other_end(ws.run(run_id)))
-        return ws.run(run_id)
+        return until(lambda: _reached(ws.run(run_id), lambda run: run.status in states))
 
     return wait
 
@@ -77,8 +75,7 @@ def at_gate(ws: Workspace) -> Callable[[str], RunRecord]:
     """Wait until `units` stands at its gate, and return the run."""
 
     def wait(run_id: str) -> RunRecord:
-        until(lambda: "gate" in ws.run(run_id).stage or _refuse_other_end(ws.run(run_id)))
-        return ws.run(run_id)
+        return until(lambda: _reached(ws.run(run_id), lambda run: "gate" in run.stage))
 
     return wait
 
@@ -94,7 +91,10 @@ def both() -> dict[RunKind, int]:
     return {RunKind.AUDIT: 2, RunKind.IMPORT: 1}
 
 
-def _refuse_other_end(run: RunRecord) -> bool:
+def _reached(run: RunRecord, wanted: Callable[[RunRecord], bool]) -> RunRecord | None:
+    """Return `run` where it is as wanted, None while it may still become so."""
+    if wanted(run):
+        return run
     if run.status.is_live:
-        return False
-    raise AssertionError(f"run {run.id} ended as {run.status} (process {os.getpid()}): {run.error}")
+        return None
+    raise AssertionError(f"run {run.id} ended as {run.status}: {run.error}")

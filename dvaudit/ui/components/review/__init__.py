@@ -57,6 +57,7 @@ class Window:
     """The part of the queue that the browser holds, and what belongs to it.
 
     Attributes:
+        session: names this tab's review; events count up within it.
         ack: number of the last event that was applied; the browser forgets events up to it.
         before, more: the queue goes on before the first or after the last item.
         done, total: reviewed and all samples that count.
@@ -70,6 +71,7 @@ class Window:
     """
 
     items: Sequence[Item]
+    session: str
     ack: int
     before: bool
     more: bool

@@ -4,7 +4,7 @@ const SEND_AFTER = 150
 const SEND_BY = 600
 const SEND_AGAIN = 2500
 const AHEAD = 4
-const REFILL = 12
+const REFILL = 30
 const mounts = new WeakMap()
 
 const $ = (root, part) => root.querySelector(`[data-part="${part}"]`)
@@ -21,8 +21,10 @@ class Review {
     this.root = root
     this.out = []
     this.trail = []
+    this.early = []
     this.pictures = new Map()
     this.cursor = null
+    this.past = null
     this.jump = null
     this.seq = null
     this.firstUnsent = null
@@ -39,7 +41,7 @@ class Review {
       ['keep', () => this.decide('keep')], ['accept', () => this.accept()],
       ['drop', () => this.decide('drop')], ['unsure', () => this.decide('unsure')],
       ['undo', () => this.undo()], ['previous', () => this.move(-1)], ['next', () => this.move(1)],
-    ]) $(this.root, part).onclick = () => { action(); this.root.focus({ preventScroll: true }) }
+    ]) $(this.root, part).onclick = () => { this.perform(action); this.root.focus({ preventScroll: true }) }
     $(this.root, 'other').onsubmit = (event) => {
       event.preventDefault()
       this.commitOther()
@@ -54,8 +56,10 @@ class Review {
   update(data, set) {
     this.data = data
     this.set = set
-    if (this.seq === null || data.ack > this.seq) this.seq = data.ack
+    if (this.seq === null) this.out = this.leftOver()
+    this.seq = Math.max(this.seq ?? 0, data.ack, this.out.at(-1)?.seq ?? 0)
     this.out = this.out.filter((event) => event.seq > data.ack)
+    this.keep()
     // Something was refused: what the trail says about the order of verdicts no longer holds.
     if (data.error) this.trail = []
     if (!this.out.length) this.firstUnsent = null
@@ -65,8 +69,13 @@ class Review {
       if (this.index.has(data.jump.position)) this.cursor = data.jump.position
     }
     if (!this.index.has(this.cursor)) this.cursor = this.firstOpen()
+    if (this.past && (data.more || data.items.some((item) => !this.verdict(item)))) {
+      this.past = null
+      this.cursor = this.firstOpen()
+    }
     this.fillForm()
     this.paint()
+    if (!this.past) for (const action of this.early.splice(0)) this.perform(action)
     // A message that was overtaken by another one on its way is sent again.
     clearTimeout(this.again)
     if (this.out.length) this.again = setTimeout(() => this.flush(), SEND_AGAIN)
@@ -87,6 +96,22 @@ class Review {
     return item.verdict
   }
 
+  // Verdicts that were on their way when the person left the page wait in the tab's storage.
+  leftOver() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.store)) ?? []
+    } catch {
+      return []
+    }
+  }
+
+  keep() {
+    if (this.out.length) sessionStorage.setItem(this.store, JSON.stringify(this.out))
+    else sessionStorage.removeItem(this.store)
+  }
+
+  get store() { return `dvaudit-review-${this.data.session}` }
+
   firstOpen() {
     const open = this.data.items.find((item) => !this.verdict(item))
     return (open ?? this.data.items.at(-1))?.position ?? null
@@ -96,6 +121,7 @@ class Review {
     this.seq += 1
     this.out = this.out.filter((old) => old.kind !== 'at')
     this.out.push({ seq: this.seq, ...event })
+    this.keep()
     this.firstUnsent ??= Date.now()
     clearTimeout(this.timer)
     const wait = Math.min(SEND_AFTER, Math.max(0, this.firstUnsent + SEND_BY - Date.now()))
@@ -113,24 +139,37 @@ class Review {
 
   decide(verdict, label = null) {
     const item = this.item
-    if (!item) return
+    if (!item || this.past === 'end') return
     this.trail.push({ position: item.position, before: this.verdict(item) ?? null })
     this.push({ kind: 'decide', position: item.position, verdict, label })
     this.say(`${item.name}: ${this.words({ verdict, label })}`)
-    const next = this.data.items.slice(this.at + 1).find((other) => !this.verdict(other))
-    const after = this.data.items[this.at + 1]
-    if (next ?? after) this.go((next ?? after).position)
-    else this.paint()
+    const open = (other) => !this.verdict(other)
+    const next = this.data.items.slice(this.at + 1).find(open)
+      ?? (this.data.more ? undefined : this.data.items.find(open))
+    if (next) {
+      this.go(next.position)
+      return
+    }
+    // The next samples are still on their way, or there are none.
+    this.past = this.data.more ? 'waiting' : 'end'
+    this.paint()
+  }
+
+  // Verdicts typed ahead of the samples are carried out, in order, when those have arrived.
+  perform(action) {
+    if (this.past === 'waiting') this.early.push(action)
+    else action()
   }
 
   accept() {
     const item = this.item
-    if (!item) return
+    if (!item || this.past === 'end') return
     if (item.suggestion === null) this.hint('There is no suggestion here: choose a label, or keep.')
     else this.decide('relabel', item.suggestion)
   }
 
   undo() {
+    this.past = null
     const last = this.trail.pop()
     this.push(last
       ? { kind: 'undo', position: last.position, before: last.before }
@@ -140,6 +179,10 @@ class Review {
   }
 
   move(step) {
+    if (this.past === 'end' && step < 0) {
+      this.go(this.cursor)
+      return
+    }
     const next = this.data.items[this.at + step]
     if (!next) return
     this.go(next.position)
@@ -151,6 +194,7 @@ class Review {
 
   go(position) {
     this.cursor = position
+    this.past = null
     this.fillForm()
     this.paint()
   }
@@ -162,12 +206,15 @@ class Review {
     if (document.querySelector('[role="dialog"], [role="listbox"]')) return
     const pressing = target.closest?.('button, a, summary, [role="button"], [role="tab"]')
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key
-    if (name === 'Enter' && pressing) return
+    if (name === 'Enter' && pressing) {
+      this.flush()
+      return
+    }
     const action = this.action(name)
     if (!action) return
     event.preventDefault()
     // A key held down repeats: good for looking through, not for deciding.
-    if (!event.repeat || name.startsWith('Arrow')) action()
+    if (!event.repeat || name.startsWith('Arrow')) this.perform(action)
   }
 
   action(name) {
@@ -200,7 +247,7 @@ class Review {
       field.reportValidity()
       return
     }
-    this.decide('relabel', label)
+    this.perform(() => this.decide('relabel', label))
     this.root.focus({ preventScroll: true })
   }
 
@@ -267,8 +314,8 @@ class Review {
     bar.value = done
     $(root, 'progress').textContent =
       `${done.toLocaleString('en')} of ${data.total.toLocaleString('en')} flagged reviewed`
-    const over = this.data.items.every((item) => this.verdict(item)) && !data.more
-    root.classList.toggle('over', over)
+    root.classList.toggle('over', this.past === 'end')
+    root.classList.toggle('waiting', this.past === 'waiting')
   }
 
   paintStored() {
