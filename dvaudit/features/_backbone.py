@@ -63,7 +63,7 @@ def load_network(settings: Any) -> nn.Module:
     models = import_torchvision()
     build = getattr(models, settings.architecture)
     if settings.weights_file:
-        network = build(weights=None)
+        network: nn.Module = build(weights=None)
         _load_file(network, Path(settings.weights_file), settings.architecture)
     else:
         network = _downloaded(build, settings.architecture)

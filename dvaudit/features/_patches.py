@@ -4,10 +4,11 @@ With x a patch of m pixels, sigma its deviation (the contrast constant included)
 that sums to zero, the response to the contrast-normalised patch is r = (w . x) / sigma: the mean
 drops out, and whitening is folded into w. For a threshold t,
 
-    mean over a cell of relu(r - t) = sum_i p_i max(w . x_i, t sigma_i) - t,   p_i = 1 / (cell sigma_i)
+    mean over a cell of relu(r - t) = sum_i max(w . x_i, t sigma_i) / (cell sigma_i) - t
 
-so the responses are never divided: one clamp and one small matrix product pool a whole batch,
-and likewise with min(w . x_i, -t sigma_i) for relu(-r - t).
+with i over the cell's positions and `cell` their number. So the responses are never divided: one
+clamp and one small matrix product pool a whole batch, and likewise with min(w . x_i, -t sigma_i)
+for relu(-r - t).
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def sample_patches(source: Pictures, patch: int, seed: int) -> NDArray[np.float3
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (patch, patch), axis=(1, 2))
     taken = windows[np.arange(len(chosen))[:, None], rows, columns]  # (images, each, c, p, p)
     flat = taken.transpose(0, 1, 3, 4, 2).reshape(len(chosen) * each, -1)
-    return flat.astype(np.float32) / 255
+    return np.divide(flat, 255, dtype=np.float32)
 
 
 def fit_bank(patches: NDArray[np.float32], settings: Any, seed: int) -> FilterBank:

@@ -18,6 +18,7 @@ from dvaudit.ui.session import refusals_shown, select
 from dvaudit.ui.words import duration, plain, size
 
 MOST_SEED = 2**31 - 1
+AUTOMATIC = "automatic"
 
 
 @dataclass(frozen=True)
@@ -91,19 +92,19 @@ def _extractor(dataset: DatasetRecord) -> str | None:
     fitting = [name for name, item in known.items() if dataset.kind in item.kinds]
     automatic = features.automatic_for(dataset.kind or Kind.TABULAR)
 
-    def shown(name: str | None) -> str:
-        return f"Automatic ({known[automatic].title})" if name is None else known[name].title
-
     name = st.selectbox(
         "How samples become vectors",
-        [None, *fitting],
-        format_func=shown,
+        [AUTOMATIC, *fitting],
+        format_func=lambda name: (
+            f"Automatic: {known[automatic].title}" if name == AUTOMATIC else known[name].title
+        ),
         key=f"extractor_{dataset.kind}",
         persist_state="session",
         label_visibility="collapsed",
     )
-    st.caption(plain(known[name or automatic].summary))
-    return name
+    chosen = None if name == AUTOMATIC else name
+    st.caption(plain(known[chosen or automatic].summary))
+    return chosen
 
 
 def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan) -> None:

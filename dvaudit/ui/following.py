@@ -21,16 +21,16 @@ _STOPPED = {
 def follow(ws: Workspace, run: RunRecord) -> None:
     """Show a run that works or waits, kept up to date, or why it stopped; nothing if it is done."""
     if run.status.is_live:
-        _live(ws, run.id)
+        _live(ws, run.id, run.status)
     elif run.status.is_resumable:
         _stopped(ws, run)
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _live(ws: Workspace, run_id: str) -> None:
+def _live(ws: Workspace, run_id: str, drawn: RunStatus) -> None:
     run = ws.run(run_id)
-    if not run.status.is_live:
-        st.rerun()  # the whole page: it now has a result to show, and polling ends
+    if run.status is not drawn:
+        st.rerun()  # the whole page names the status elsewhere too, and shows the result at the end
     with st.container(border=True):
         st.markdown(f"**{_WHAT[run.kind]}: {_stage(run)}**")
         st.progress(min(max(run.fraction, 0.0), 1.0))

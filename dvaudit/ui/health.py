@@ -94,7 +94,7 @@ def _spread(dataset: DatasetRecord) -> str:
     if not counts:
         return "no labelled sample"
     low, high = min(counts), max(counts)
-    return f"{low:,} each" if low == high else f"{low:,} to {high:,} samples each"
+    return f"{low:,} each" if low == high else f"{low:,} to {high:,} each"
 
 
 def _labels(dataset: DatasetRecord, health: Health) -> None:

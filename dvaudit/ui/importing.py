@@ -128,6 +128,7 @@ def _describe(ws: Workspace, path: Path) -> None:
         name = st.text_input("Name", path.stem, key=f"import_name_{path}")
         task = _task(preview, path)
         copy = _copy(path)
+        actions = st.container(horizontal=True)
     roles = _roles(preview, path)
     try:
         corrected = glance.preview_of(path, roles, task)
@@ -137,7 +138,7 @@ def _describe(ws: Workspace, path: Path) -> None:
     with look:
         glance.contents(path, corrected)
     glance.remarks(corrected)
-    with st.container(horizontal=True):
+    with actions:
         if st.button("Import", type="primary", icon=":material/check:"):
             _start(ws, path, name=name, copy=copy, roles=roles, task=task)
         st.button("Choose another file", on_click=_choose_again)
@@ -177,21 +178,26 @@ def _roles(preview: Preview, path: Path) -> dict[str, str]:
     if not preview.columns:
         return {}
     st.markdown(f"**Columns** ({len(preview.columns):,}): correct a role where the guess is wrong")
+    # What needs a decision comes first: label, id and group before the features.
+    columns = sorted(preview.columns, key=lambda column: column.role.is_feature)
     table = pd.DataFrame(
         {
-            "Role": [str(column.role) for column in preview.columns],
-            "Examples": [", ".join(column.examples) for column in preview.columns],
-            "Distinct": [column.distinct for column in preview.columns],
-            "Missing": [column.missing for column in preview.columns],
-            "Note": [column.note for column in preview.columns],
-        },
-        index=pd.Index([column.name for column in preview.columns], name="Column"),
+            "Column": [column.name for column in columns],
+            "Role": [str(column.role) for column in columns],
+            "Examples": [", ".join(column.examples) for column in columns],
+            "Distinct": [column.distinct for column in columns],
+            "Missing": [column.missing for column in columns],
+            "Note": [column.note for column in columns],
+        }
     )
+    if not any(column.note for column in columns):
+        table = table.drop(columns="Note")
     roles = [str(role) for role in Role if role is not Role.PATH or preview.kind is Kind.IMAGE]
     edited = st.data_editor(
         table,
         key=f"import_roles_{path}",
         height=min(38 + 35 * len(table), 388),
+        hide_index=True,
         disabled=[name for name in table.columns if name != "Role"],
         column_config={
             "Role": st.column_config.SelectboxColumn(
@@ -201,9 +207,13 @@ def _roles(preview: Preview, path: Path) -> dict[str, str]:
                 "The others are features, or ignored.",
             ),
             "Examples": st.column_config.TextColumn(width="large"),
+            "Distinct": st.column_config.NumberColumn(format="localized"),
+            "Missing": st.column_config.NumberColumn(format="localized"),
         },
     )
-    return {str(name): str(role) for name, role in edited["Role"].items()}
+    return {
+        str(name): str(role) for name, role in zip(edited["Column"], edited["Role"], strict=True)
+    }
 
 
 def _start(

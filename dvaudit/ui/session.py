@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _DATASET, _RUN = "dataset", "run"
+_MEMORY, _JUST_CHOSEN = "selected", "just_chosen"
 
 
 @dataclass(frozen=True)
@@ -39,30 +40,46 @@ class Selection:
 
 
 def current(ws: Workspace) -> Selection:
-    """Return the selection and write it back to the address of the page.
+    """Return the selection, and note it in the address of the page.
 
     Without a choice it is the newest dataset and its newest finished audit.
     """
+    dataset_id, run_id = _wanted()
     datasets = {record.id: record for record in ws.datasets()}
-    dataset = datasets.get(_remembered(_DATASET)) or next(iter(datasets.values()), None)
+    dataset = datasets.get(dataset_id) or next(iter(datasets.values()), None)
     run = None
     if dataset is not None:
         runs = {record.id: record for record in ws.runs(dataset.id, RunKind.AUDIT)}
         finished = (record for record in runs.values() if record.status is RunStatus.DONE)
         newest = next(iter(runs.values()), None)
-        run = runs.get(_remembered(_RUN)) or next(finished, newest)
-    select(dataset.id if dataset else None, run.id if run else None)
+        run = runs.get(run_id) or next(finished, newest)
+    _note(dataset.id if dataset else "", run.id if run else "")
     return Selection(dataset, run)
 
 
 def select(dataset_id: str | None, run_id: str | None = None) -> None:
-    """Choose a dataset and an audit for this tab and its address."""
-    for key, value in ((_DATASET, dataset_id), (_RUN, run_id)):
-        st.session_state[f"selected_{key}"] = value
-        if value is None:
-            st.query_params.pop(key, None)
-        elif st.query_params.get(key) != value:
-            st.query_params[key] = value
+    """Choose a dataset and an audit, in place of what the address says; None = the newest."""
+    st.session_state[_MEMORY] = (dataset_id or "", run_id or "")
+    st.session_state[_JUST_CHOSEN] = True
+
+
+def _wanted() -> tuple[str, str]:
+    """Return the ids asked for, as they come: unchecked, empty where there are none."""
+    remembered = st.session_state.get(_MEMORY, ("", ""))
+    if st.session_state.pop(_JUST_CHOSEN, False):
+        return remembered
+    asked = st.query_params.get(_DATASET, "")
+    return (asked, st.query_params.get(_RUN, "")) if asked else remembered
+
+
+def _note(dataset_id: str, run_id: str) -> None:
+    st.session_state[_MEMORY] = (dataset_id, run_id)
+    # One update for both, and no removal: each change of the address is a step of the browser's
+    # Back button, and a step that a page completes at once could never be left.
+    there = {key: st.query_params.get(key, "") for key in (_DATASET, _RUN)}
+    wanted = {_DATASET: dataset_id, _RUN: run_id}
+    if there != wanted:
+        st.query_params.update({key: wanted[key] for key in wanted if wanted[key] or there[key]})
 
 
 def require_dataset(ws: Workspace) -> DatasetRecord:
@@ -131,7 +148,3 @@ def refusals_shown() -> Iterator[None]:
         yield
     except DvauditError as refusal:
         st.error(plain(str(refusal)), icon=":material/error:")
-
-
-def _remembered(key: str) -> str:
-    return str(st.query_params.get(key) or st.session_state.get(f"selected_{key}") or "")

@@ -43,6 +43,7 @@ def main(home: Path) -> None:
             for section, pages in PAGES.items()
         }
     )
+    st.set_page_config(page_title=f"{page.title} · dvaudit")
     ws = workspace()
     with st.sidebar:
         _choose(ws)

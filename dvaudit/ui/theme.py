@@ -28,10 +28,9 @@ def flag() -> str:
 
 
 def dress(home: Path) -> None:
-    """Set title, favicon and logo; `home` is the folder of app.py. The first call of a page."""
+    """Set layout, favicon and logo; `home` is the folder of app.py."""
     assets = home / "assets"
     st.set_page_config(
-        page_title="dvaudit",
         page_icon=str(assets / "favicon.png"),
         layout="wide",
         initial_sidebar_state="expanded",

@@ -49,7 +49,7 @@ def settled(page: Page) -> None:
 
 
 def upload(page: Page, app: LiveApp, path: Path) -> None:
-    page.goto(f"{app.address}/data?add=1")
+    page.goto(f"{app.address}/?add=1")
     page.locator("input[type=file]").set_input_files(path)
     page.get_by_role("button", name="Import", exact=True).click()
 
@@ -80,7 +80,7 @@ def test_upload_audit_review_export(page: Page, app: LiveApp, tmp_path: Path) ->
     settled(page)
     page.get_by_role("button", name="Prepare").first.click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download").first.click()
+        page.get_by_role("button", name="Download (").first.click()
     download.value.save_as(tmp_path / "cleaned.zip")
     with zipfile.ZipFile(tmp_path / "cleaned.zip") as archive:
         cleaned = {name: archive.read(name) for name in archive.namelist()}

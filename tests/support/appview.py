@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from dvaudit import readers
@@ -20,11 +22,21 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 @contextmanager
 def fresh_workspace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """A new workspace below `folder`, which the app opens in place of the person's own."""
+    monkeypatch.setattr(PagesManager, "__init__", _manager_without_pages_directory)
     with Workspace(folder / "home") as ws:
         monkeypatch.setattr("dvaudit.audits.workspace", lambda: ws)
         workspace.cache_clear()
         yield ws
         workspace.cache_clear()
+
+
+_init = PagesManager.__init__
+
+
+def _manager_without_pages_directory(self: PagesManager, *args: Any, **kwargs: Any) -> None:
+    """AppTest clears at each run what app.py sets once; a page would then run without the shell."""
+    PagesManager.uses_pages_directory = False
+    _init(self, *args, **kwargs)
 
 
 def open_page(name: str, query: Mapping[str, str] | None = None) -> AppTest:

@@ -65,7 +65,7 @@ def test_roles_can_be_corrected(ws: Workspace, tmp_path: Path) -> None:
     app = open_page("data", {"path": str(path)})
     key = f"import_roles_{path}"
     app.session_state[key] = {
-        "edited_rows": {1: {"Role": "ignored"}}, "added_rows": [], "deleted_rows": [],
+        "edited_rows": {2: {"Role": "ignored"}}, "added_rows": [], "deleted_rows": [],
     }  # fmt: skip
     app.run()
     _button(app, "Import").click().run()  # type: ignore[attr-defined]
@@ -76,7 +76,7 @@ def test_a_second_label_is_refused_before_the_import(ws: Workspace, tmp_path: Pa
     path = write_table(tmp_path / "trees.csv")
     app = open_page("data", {"path": str(path)})
     app.session_state[f"import_roles_{path}"] = {
-        "edited_rows": {1: {"Role": "label"}}, "added_rows": [], "deleted_rows": [],
+        "edited_rows": {2: {"Role": "label"}}, "added_rows": [], "deleted_rows": [],
     }  # fmt: skip
     app.run()
     assert app.error

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appview import APP, add_audit, add_table, fresh_workspace, in_address, open_page, texts
+from appview import (
+    APP,
+    add_audit,
+    add_table,
+    fresh_workspace,
+    in_address,
+    open_page,
+    texts,
+    write_table,
+)
 
 from dvaudit.store import RunStatus, Workspace
 
@@ -96,24 +105,46 @@ def test_names_are_shown_as_written(ws: Workspace, tmp_path: Path) -> None:
     assert ":red[" not in shown
 
 
-def test_no_page_loads_torch_or_sklearn(ws: Workspace, tmp_path: Path) -> None:
-    add_audit(ws, add_table(ws, tmp_path))
-    code = f"""
+AUDIT = """
 import sys
-from streamlit.testing.v1 import AppTest
-app = AppTest.from_file({str(APP)!r}, default_timeout=30).run()
-for page in {PAGES!r}:
-    app.switch_page(f"pages/{{page}}.py").run()
-    assert not app.exception, (page, app.exception)
+from pathlib import Path
+from dvaudit import audits, jobs
+ws = audits.workspace()
+run = audits.start_import(ws, Path(sys.argv[1]), name="trees")
+jobs.work_here(ws, run)
+jobs.work_here(ws, audits.start_audit(ws, ws.run(run).dataset_id))
+"""
+VISIT = """
+import sys
+from appview import open_page
+for page in sys.argv[1:]:
+    app = open_page(page)
+    assert app.title and not app.exception, (page, app.exception)
 print([name for name in ("torch", "sklearn", "torchvision") if name in sys.modules])
 """
-    environment = {**os.environ, "DVAUDIT_HOME": str(ws.root)}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=APP.parent,
-        env=environment,
-        check=False,
-    )
-    assert done.stdout.strip() == "[]", done.stderr[-2000:]
+
+
+def test_no_page_loads_torch_or_sklearn_even_with_results(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    support = str(Path(__file__).resolve().parents[1] / "support")
+    environment = {
+        **os.environ,
+        "DVAUDIT_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": os.pathsep.join([str(APP.parent), support]),
+        "STREAMLIT_CLIENT_SHOW_ERROR_DETAILS": "full",
+    }
+
+    def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            cwd=APP.parent,
+            env=environment,
+            check=False,
+        )
+
+    audited = run(AUDIT, str(path))
+    assert audited.returncode == 0, audited.stderr[-2000:]
+    visited = run(VISIT, *PAGES)
+    assert visited.stdout.strip().endswith("[]"), visited.stderr[-2000:]
