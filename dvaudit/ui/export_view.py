@@ -67,8 +67,8 @@ def with_suggestions() -> bool:
     return bool(st.session_state.get("apply") == WITH_SUGGESTIONS)
 
 
-def changes(ws: Workspace, run: RunRecord, decisions: Mapping[str, Decision]) -> None:
-    """Show how many samples change, and which."""
+def change_counts(decisions: Mapping[str, Decision]) -> None:
+    """Show how many samples change, by verdict."""
     counts = Counter(decision.verdict for decision in decisions.values())
     with st.grid(4, gap="small"):
         for verdict, title, note in _TILES:
@@ -81,6 +81,10 @@ def changes(ws: Workspace, run: RunRecord, decisions: Mapping[str, Decision]) ->
                 border=True,
                 height="stretch",
             )
+
+
+def changes(ws: Workspace, run: RunRecord, decisions: Mapping[str, Decision]) -> None:
+    """List the samples that change."""
     table = change_table(frames.findings(ws, run), decisions)
     if table.empty:
         empty_state(
@@ -113,7 +117,7 @@ def change_table(frame: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.D
             "Change": [
                 "dropped" if item.verdict is Verdict.DROP else "relabelled" for item in made
             ],
-            "New label": [item.label for item in made],
+            "New label": [item.label or "" for item in made],
         }
     ).reset_index(drop=True)
 

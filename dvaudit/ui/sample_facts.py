@@ -70,7 +70,14 @@ def feature_names(table: pd.DataFrame) -> list[str]:
 def cells(table: pd.DataFrame, position: int) -> list[str]:
     """Return one sample's cells for `feature_names`, long texts shortened."""
     row = [table.iloc[position, column] for column in range(min(table.shape[1], MOST_COLUMNS))]
-    return [_shortened(number_text(value)) for value in row]
+    return [_shortened(cell_text(value)) for value in row]
+
+
+def cell_text(value: Any) -> str:
+    """Return a cell of the dataset as text: whole numbers without decimals, others with six."""
+    if isinstance(value, float | np.floating) and not _missing(value):
+        return f"{int(value)}" if float(value).is_integer() else f"{float(value):.6g}"
+    return NOTHING if _missing(value) else str(value)
 
 
 def comparison(

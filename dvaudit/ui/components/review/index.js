@@ -289,7 +289,7 @@ class Review {
     $(root, 'message').textContent = data.error ?? ''
     const state = $(root, 'state')
     state.textContent = this.words(decision) || 'not reviewed'
-    state.className = `state ${decision ? decision.verdict : 'open'}`
+    state.className = `state ${decision ? this.words({ verdict: decision.verdict }) : 'open'}`
     $(root, 'undo').disabled = !this.trail.length && !data.undoable
     $(root, 'previous').disabled = this.at === 0
     $(root, 'next').disabled = this.at === data.items.length - 1
@@ -370,7 +370,7 @@ class Review {
     for (const other of near) {
       const cell = element('th', other.same ? 'same' : 'other', other.label ?? 'no label')
       cell.title = other.name
-      cell.append(element('small', '', other.same ? 'near, same label' : 'near, other label'))
+      cell.append(element('small', '', !this.data.classes ? 'near' : other.same ? 'near, same label' : 'near, other label'))
       head.append(cell)
     }
     const body = element('tbody')
