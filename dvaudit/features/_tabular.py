@@ -17,7 +17,7 @@ from dvaudit.core.dataset import Role
 from dvaudit.core.errors import UnsuitableDataError, some
 from dvaudit.core.progress import Progress
 from dvaudit.features._dates import date_parts
-from dvaudit.features._text import TextEncoder
+from dvaudit.features._text import encode_texts
 
 MISSING = "\x00missing"  # a category of its own that no cell can hold
 
@@ -39,13 +39,20 @@ def encode(
         if roles[name].is_feature:
             columns[roles[name]].append(name)
     prepared, notes = _prepare(table, columns)
-    progress(0.1, "Encoding columns")
-    transformer = _transformer(columns, len(table), settings, seed)
-    matrix = np.asarray(transformer.fit_transform(prepared), dtype=np.float32)
-    notes += _pooled(transformer, columns[Role.CATEGORICAL])
-    for name in columns[Role.TEXT]:
-        notes += transformer.named_transformers_[f"text {name}"].notes_
-    return matrix, notes
+    progress(0.0, "Encoding columns")
+    blocks = []
+    if any(columns[role] for role in (Role.NUMERIC, Role.CATEGORICAL, Role.DATE)):
+        transformer = _transformer(columns, len(table), settings)
+        blocks.append(transformer.fit_transform(prepared))
+        notes += _pooled(transformer, columns[Role.CATEGORICAL])
+    for number, name in enumerate(columns[Role.TEXT]):
+        progress((number + 1) / (len(columns[Role.TEXT]) + 1), f"Encoding {name}")
+        block, said = encode_texts(
+            prepared[name].tolist(), settings.text_dimensions, settings.text_weight, seed
+        )
+        blocks.append(block)
+        notes += [f"{name}: {note}" for note in said]
+    return np.hstack(blocks).astype(np.float32), notes
 
 
 def _prepare(table: pd.DataFrame, columns: dict[Role, list[str]]) -> tuple[pd.DataFrame, list[str]]:
@@ -90,9 +97,7 @@ def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _transformer(
-    columns: Mapping[Role, list[str]], rows: int, settings: Any, seed: int
-) -> ColumnTransformer:
+def _transformer(columns: Mapping[Role, list[str]], rows: int, settings: Any) -> ColumnTransformer:
     least = min(settings.min_rows, max(1, rows // 100))
     parts: list[tuple[str, Any, Any]] = [
         ("numeric", _numeric(), columns[Role.NUMERIC]),
@@ -102,9 +107,6 @@ def _transformer(
     parts += [
         (f"date {name}", FunctionTransformer(date_parts), name) for name in columns[Role.DATE]
     ]
-    for name in columns[Role.TEXT]:
-        encoder = TextEncoder(settings.text_dimensions, settings.text_weight, seed)
-        parts.append((f"text {name}", encoder, name))
     return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0.0)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -16,45 +14,43 @@ MAX_TERMS = 60_000  # of each kind, the most frequent
 MAX_CHARACTERS = 5_000  # letter sequences of longer texts are counted in their beginning
 MANY_TEXTS = 200  # from this many on, terms of a single text are left out
 POWER_ITERATIONS = 4
+LEAST_VARIANCE = 1e-12  # rows have length 1; below this all texts agree but for rounding
 
 
-class TextEncoder(BaseEstimator, TransformerMixin):  # type: ignore[misc]
-    """Texts -> (n, at most `dimensions`), centred; all columns together have variance `weight`.
+def encode_texts(
+    texts: list[str], dimensions: int, weight: float, seed: int
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return (n, at most `dimensions`), centred, of total variance `weight`, and the notes.
 
     TF-IDF of words and word pairs, and of sequences of 2 to 5 letters within words, which match
     misspelt and inflected words; each gives half. Directions keep their natural scale: the
     leading ones carry the topics.
     """
+    long = sum(len(text) > MAX_CHARACTERS for text in texts)
+    notes = [f"{long:,} texts are read up to {MAX_CHARACTERS:,} characters."] if long else []
+    terms = term_weights([text[:MAX_CHARACTERS] for text in texts])
+    dense = _reduced(terms, dimensions, seed)
+    dense = dense - dense.mean(axis=0)
+    total = float(dense.var(axis=0).sum())
+    if total <= LEAST_VARIANCE:
+        return np.zeros_like(dense), notes
+    return dense * np.sqrt(weight / total), notes
 
-    def __init__(self, dimensions: int, weight: float, seed: int) -> None:
-        self.dimensions = dimensions
-        self.weight = weight
-        self.seed = seed
 
-    def fit(self, X: Iterable[str], y: Any = None) -> TextEncoder:
-        self.fit_transform(X)
-        return self
+def _reduced(terms: sparse.csr_matrix, dimensions: int, seed: int) -> NDArray[np.float64]:
+    """Return (n, q), q at most `dimensions`: all terms, or their leading directions."""
+    components = min(dimensions, *terms.shape)
+    if terms.shape[1] <= dimensions or components == terms.shape[0]:
+        return np.asarray(terms.toarray()) if terms.shape[1] <= dimensions else _spanned(terms)
+    reducer = TruncatedSVD(components, n_iter=POWER_ITERATIONS, random_state=seed)
+    with np.errstate(invalid="ignore"):  # its explained variance is 0 / 0 where all texts agree
+        return np.asarray(reducer.fit_transform(terms))
 
-    def fit_transform(self, X: Iterable[str], y: Any = None, **_: Any) -> NDArray[np.float64]:
-        """Return the encoding of the texts it is fitted on."""
-        texts = list(X)
-        long = sum(len(text) > MAX_CHARACTERS for text in texts)
-        self.notes_ = (
-            [f"{long:,} texts are read up to {MAX_CHARACTERS:,} characters."] if long else []
-        )
-        dense = self._reduced(term_weights([text[:MAX_CHARACTERS] for text in texts]))
-        dense = dense - dense.mean(axis=0)
-        total = dense.var(axis=0).sum()
-        return np.asarray(dense * np.sqrt(self.weight / total) if total > 0 else dense)
 
-    def _reduced(self, terms: sparse.csr_matrix) -> NDArray[np.float64]:
-        """Return (n, q), q at most `dimensions`: all terms, or their leading directions."""
-        if terms.shape[1] <= self.dimensions:
-            return np.asarray(terms.toarray())
-        components = min(self.dimensions, *terms.shape)
-        reducer = TruncatedSVD(components, n_iter=POWER_ITERATIONS, random_state=self.seed)
-        with np.errstate(invalid="ignore"):  # its explained variance is 0 / 0 for equal texts
-            return np.asarray(reducer.fit_transform(terms))
+def _spanned(terms: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Return (n, n) coordinates with the same inner products, for few texts with many terms."""
+    moments, directions = np.linalg.eigh((terms @ terms.T).toarray())
+    return np.asarray(directions * np.sqrt(np.maximum(moments, 0)))
 
 
 def term_weights(texts: list[str]) -> sparse.csr_matrix:

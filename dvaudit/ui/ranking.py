@@ -17,7 +17,7 @@ SUSPICION = "suspicion_rank"
 
 
 class Show(StrEnum):
-    """Which kind of finding to show; the values are part of page addresses."""
+    """Which kind of finding to show."""
 
     ALL = "all"
     FLAGGED = "flagged"

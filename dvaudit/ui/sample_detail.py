@@ -232,7 +232,7 @@ def _neighbour_rows(
         pd.concat([facts, rows], axis=1),
         key=f"near_rows_{same}_{position}",
         hide_index=True,
-        height=38 + 35 * len(near),
+        height="content",
         alt="Neighbours, nearest first",
     )
 
