@@ -39,10 +39,12 @@ def encode_texts(
 
 def _reduced(terms: sparse.csr_matrix, dimensions: int, seed: int) -> NDArray[np.float64]:
     """Return (n, q), q at most `dimensions`: all terms, or their leading directions."""
-    components = min(dimensions, *terms.shape)
-    if terms.shape[1] <= dimensions or components == terms.shape[0]:
-        return np.asarray(terms.toarray()) if terms.shape[1] <= dimensions else _spanned(terms)
-    reducer = TruncatedSVD(components, n_iter=POWER_ITERATIONS, random_state=seed)
+    texts, count = terms.shape
+    if count <= dimensions:
+        return np.asarray(terms.toarray())
+    if texts <= dimensions:
+        return _spanned(terms)
+    reducer = TruncatedSVD(dimensions, n_iter=POWER_ITERATIONS, random_state=seed)
     with np.errstate(invalid="ignore"):  # its explained variance is 0 / 0 where all texts agree
         return np.asarray(reducer.fit_transform(terms))
 

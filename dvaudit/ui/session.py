@@ -65,7 +65,7 @@ def select(dataset_id: str | None, run_id: str | None = None) -> None:
 
 def _wanted() -> tuple[str, str]:
     """Return the ids asked for, as they come: unchecked, empty where there are none."""
-    remembered = st.session_state.get(_MEMORY, ("", ""))
+    remembered: tuple[str, str] = st.session_state.get(_MEMORY, ("", ""))
     if st.session_state.pop(_JUST_CHOSEN, False):
         return remembered
     asked = st.query_params.get(_DATASET, "")
