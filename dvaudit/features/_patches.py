@@ -90,9 +90,10 @@ def sample_patches(source: Pictures, patch: int, seed: int) -> NDArray[np.float3
     total, shape = len(source.data), source.shape
     chosen = np.sort(rng.permutation(total)[:FIT_IMAGES])
     pixels = source.pixels(chosen.tolist())
-    each = math.ceil(FIT_PATCHES / len(chosen))
-    rows = rng.integers(0, shape.height - patch + 1, (len(chosen), each))
-    columns = rng.integers(0, shape.width - patch + 1, (len(chosen), each))
+    down, across = shape.height - patch + 1, shape.width - patch + 1
+    each = min(math.ceil(FIT_PATCHES / len(chosen)), down * across)
+    rows = rng.integers(0, down, (len(chosen), each))
+    columns = rng.integers(0, across, (len(chosen), each))
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (patch, patch), axis=(1, 2))
     taken = windows[np.arange(len(chosen))[:, None], rows, columns]  # (images, each, c, p, p)
     flat = taken.transpose(0, 1, 3, 4, 2).reshape(len(chosen) * each, -1)

@@ -43,7 +43,9 @@ def set_up(ws: Workspace, dataset: DatasetRecord) -> None:
 
 def _form(dataset: DatasetRecord) -> Plan:
     st.markdown("#### Methods")
-    infos = [info for info in valuators.describe() if dataset.task in info.tasks]
+    infos = sorted(
+        (info for info in valuators.describe() if dataset.task in info.tasks), key=_default_first
+    )
     chosen = tuple(info.name for info in infos if _method(info))
     st.markdown("#### Features")
     extractor = _extractor(dataset)
@@ -70,6 +72,11 @@ def _form(dataset: DatasetRecord) -> Plan:
         )
     given = {name: values for name, values in settings.items() if values}
     return Plan(chosen, given, extractor, of_features, int(seed))
+
+
+def _default_first(info: valuators.ValuatorInfo) -> int:
+    defaults = audits.DEFAULT_VALUATORS
+    return defaults.index(info.name) if info.name in defaults else len(defaults)
 
 
 def _method(info: valuators.ValuatorInfo) -> bool:

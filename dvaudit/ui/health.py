@@ -14,6 +14,7 @@ from dvaudit.core.dataset import Kind, Task
 from dvaudit.store import DatasetRecord, Workspace
 from dvaudit.ui import charts, frames
 from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.session import page_button
 from dvaudit.ui.words import count, plain
 
 GLANCE = 24
@@ -132,17 +133,22 @@ def _next_step(ws: Workspace, dataset: DatasetRecord) -> None:
         st.markdown("**Next**")
         if finished is None:
             st.caption("Find the labels that look wrong.")
-            _go("Audit this data", "pages/audit.py", ":material/troubleshoot:")
+            page_button(
+                "Audit this data",
+                "pages/audit.py",
+                key="health_audit",
+                icon=":material/troubleshoot:",
+            )
         else:
             found = frames.findings(ws, finished)
             flagged = int(found["flagged"].sum())
             st.caption(f"The last audit flags {count(flagged, 'sample')} of {len(found):,}.")
-            _go("Review them", "pages/review.py", ":material/rate_review:")
-
-
-def _go(label: str, page: str, icon: str) -> None:
-    if st.button(label, key="health_next", icon=icon, width="stretch"):
-        st.switch_page(page)
+            page_button(
+                "Review them",
+                "pages/review.py",
+                key="health_review",
+                icon=":material/rate_review:",
+            )
 
 
 def _remarks(dataset: DatasetRecord) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames
-from dvaudit.ui.session import select
+from dvaudit.ui.session import page_button, select
 from dvaudit.ui.words import ago, count, duration, plain
 
 
@@ -27,8 +27,19 @@ def outcome(ws: Workspace, run: RunRecord) -> None:
                 f"({flagged / max(len(found), 1):.1%} of the data)"
             )
             st.caption(facts(run))
-        st.page_link("pages/samples.py", label="See the samples", icon=":material/grid_view:")
-        st.page_link("pages/review.py", label="Review them", icon=":material/rate_review:")
+        with st.container(horizontal=True, width="content"):
+            page_button(
+                "See the samples",
+                "pages/samples.py",
+                key="outcome_samples",
+                icon=":material/grid_view:",
+            )
+            page_button(
+                "Review them",
+                "pages/review.py",
+                key="outcome_review",
+                icon=":material/rate_review:",
+            )
 
 
 def facts(run: RunRecord) -> str:
@@ -70,8 +81,7 @@ def audits_table(runs: Sequence[RunRecord]) -> None:
             "Reason": [run.error or "" for run in runs],
         }
     )
-    if not table["Reason"].any():
-        table = table.drop(columns="Reason")
+    table = table.drop(columns=[name for name in ("Settings", "Reason") if not table[name].any()])
     st.dataframe(
         table,
         key="audits_table",

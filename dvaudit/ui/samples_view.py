@@ -194,9 +194,12 @@ def page_of(positions: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64],
     pages = max(1, -(-len(positions) // size))
     if st.session_state.get(PAGE, 1) > pages:
         st.session_state[PAGE] = pages
-    with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
-        st.markdown(f"**{count(len(positions), 'sample')}**", width="content")
-        page = st.pagination(pages, key=PAGE, bind="query-params") if pages > 1 else 1
+    left, right = st.columns([1, 2], vertical_alignment="center")
+    left.markdown(f"**{count(len(positions), 'sample')}**")
+    page = 1
+    if pages > 1:
+        with right.container(horizontal_alignment="right"):
+            page = st.pagination(pages, key=PAGE, bind="query-params")
     first = (page - 1) * size
     return positions[first : first + size], positions[first + size : first + 2 * size]
 

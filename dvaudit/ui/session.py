@@ -20,6 +20,7 @@ __all__ = [
     "Selection",
     "current",
     "empty_state",
+    "page_button",
     "refusals_shown",
     "require_audit",
     "require_dataset",
@@ -136,9 +137,17 @@ def empty_state(title: str, text: str, page: str | None = None, action: str = ""
         st.space("small")
         st.markdown(f"### {title}", text_alignment="center")
         st.markdown(text, text_alignment="center")
-        if page and st.button(action, type="primary", key=f"empty_{page}"):
-            st.switch_page(page)
+        if page:
+            page_button(action, page, key=f"empty_{page}", primary=True)
         st.space("small")
+
+
+def page_button(
+    label: str, page: str, *, key: str, icon: str | None = None, primary: bool = False
+) -> None:
+    """Draw a button that opens another page of the app."""
+    if st.button(label, key=key, icon=icon, type="primary" if primary else "secondary"):
+        st.switch_page(page)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 // A run of this function follows each change of data or theme, so everything is assigned anew;
 // what must outlive a run (the decoded pictures and the card elements) is kept per mount.
 const mounts = new WeakMap()
+const SVG = 'http://www.w3.org/2000/svg'
 
 function element(tag, className, text) {
   const node = document.createElement(tag)
@@ -16,6 +17,17 @@ function spoken(card) {
   if (card.suggestion) parts.push(`suggestion ${card.suggestion}`)
   if (card.verdict) parts.push(`decided: ${card.verdict}`)
   return parts.join(', ')
+}
+
+function flag() {
+  const badge = element('span', 'badge flag')
+  const svg = document.createElementNS(SVG, 'svg')
+  svg.setAttribute('viewBox', '0 0 12 12')
+  const path = document.createElementNS(SVG, 'path')
+  path.setAttribute('d', 'M3 1.2v9.6M3 1.8h6.2L7.4 4.2l1.8 2.4H3')
+  svg.append(path)
+  badge.append(svg)
+  return badge
 }
 
 function picture(url) {
@@ -39,7 +51,7 @@ function draw(card, url, selected, suggestions) {
   const frame = element('span', 'frame')
   if (url !== undefined) frame.append(picture(url))
   if (card.verdict) frame.append(element('span', `badge verdict ${card.verdict}`, card.verdict))
-  if (card.flagged) frame.append(element('span', 'badge flag', 'flagged'))
+  if (card.flagged) frame.append(flag())
   const caption = element('span', 'caption')
   const line = element('span', 'line')
   line.append(element('span', '', card.label), element('span', 'value', card.value))

@@ -1,0 +1,216 @@
+"""Samples: key figures, filters in the address, pages, tables, and one sample in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from appview import add_table, fresh_workspace, open_page, texts
+from audited import WRONG, add_audited_numbers, add_audited_pictures, add_audited_table
+from streamlit.testing.v1 import AppTest
+
+from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.store import Workspace
+from dvaudit.ui import samples_view
+from dvaudit.ui.sample_facts import cell_text, cells, number_text, verdict_text
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    with fresh_workspace(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+def _rows(app: AppTest) -> pd.DataFrame:
+    return next(table.value for table in app.dataframe if "Rank" in table.value)
+
+
+def _button(app: AppTest, label: str) -> object:
+    return next(button for button in app.button if button.label == label)
+
+
+def test_without_data_or_audit_the_page_says_what_to_do(ws: Workspace, tmp_path: Path) -> None:
+    assert "No dataset yet" in texts(open_page("samples"))
+    add_table(ws, tmp_path)
+    assert "No finished audit yet" in texts(open_page("samples"))
+
+
+def test_the_audit_is_shown_in_five_figures(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples")
+    assert not app.exception
+    figures = {metric.label: (metric.value, metric.delta) for metric in app.metric}
+    assert figures == {
+        "Samples": ("30", "30 labelled"),
+        "Flagged": ("3", "10.0% of all samples"),
+        "Wrong labels, estimated": ("10.0%", "5.0% to 15.0% (95%)"),
+        "Duplicates with other labels": ("2", "in 1 duplicate group"),
+        "Outliers": ("1", "far from everything else"),
+    }
+
+
+def test_rows_come_most_suspicious_first_with_the_datasets_own_columns(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    add_audited_table(ws, tmp_path)
+    rows = _rows(open_page("samples"))
+    assert rows["Rank"].tolist() == list(range(1, 31))
+    assert rows["Suggested"].notna().tolist() == [at in WRONG for at in range(30)]
+    assert {"width", "height"} <= set(rows.columns)
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({"show": "Flagged"}, ["0", "1", "2"]),
+        ({"show": "Duplicates with other labels"}, ["4", "5"]),
+        ({"show": "Outliers"}, ["6"]),
+        ({"class": "elm", "show": "Flagged"}, ["0"]),
+        ({"find": "29"}, ["29"]),
+        ({"show": "Flagged", "order": "Least"}, ["2", "1", "0"]),
+        ({"show": "Flagged", "sort": "Margin"}, ["0", "1", "2"]),
+    ],
+)
+def test_the_address_restores_the_filters(
+    ws: Workspace, tmp_path: Path, query: dict[str, str], ids: list[str]
+) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", query)
+    assert not app.exception
+    assert _rows(app)["Id"].tolist() == ids
+
+
+def test_a_filter_that_fits_nothing_says_so(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    assert "No sample fits these filters" in texts(open_page("samples", {"find": "no such"}))
+
+
+def test_the_cut_off_by_rank_moves_the_flags(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"show": "Flagged"})
+    app.button_group[-1].set_value(["rank"]).run()
+    app.slider[0].set_value(5).run()
+    assert _rows(app)["Id"].tolist() == ["0", "1", "2", "3", "4"]
+    assert "5 samples above the cut-off" in texts(app)
+
+
+def test_a_selection_in_the_histogram_filters(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples")
+    points = [{"customdata": [0.05, 0.25]}]
+    app.session_state["value_range_kernel-loo.value"] = {"selection": {"points": points}}
+    app.run()
+    assert _rows(app)["Id"].tolist() == ["6", "7"]
+
+
+def test_many_rows_come_in_pages_and_a_new_filter_starts_at_the_first(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples_view, "ROWS", 10)
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"page": "3"})
+    assert _rows(app)["Id"].tolist() == [str(at) for at in range(20, 30)]
+    app.selectbox(key="show").select("flagged").run()
+    assert _rows(app)["Id"].tolist() == ["0", "1", "2"]
+
+
+def test_choosing_a_row_opens_the_sample_and_its_address(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples")
+    app.session_state["rows"] = {"selection": {"rows": [2], "columns": [], "cells": []}}
+    app = open_page("samples", {"sample": "2"})
+    assert not app.exception
+    assert "reason 2" in texts(app)
+    assert {button.label for button in app.button} >= {"Keep", "Relabel to elm", "Drop", "Unsure"}
+    quantities = next(table.value for table in app.dataframe if "Method" in table.value)
+    assert quantities.to_numpy().tolist()[0] == ["kernel-loo", "value", "-0.3"]
+
+
+@pytest.mark.parametrize("named", ["30", "-1", "x", "1.5", "", "²", "99999999999999999999"])
+def test_an_address_that_names_no_sample_is_set_right(
+    ws: Workspace, tmp_path: Path, named: str
+) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"sample": named})
+    assert not app.exception
+    assert "sample" not in app.query_params
+
+
+def test_verdicts_are_stored_at_once_and_can_be_taken_back(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"sample": "0"})
+    _button(app, "Relabel to oak").click().run()  # type: ignore[attr-defined]
+    assert ws.decisions(dataset) == {"0": Decision("0", Verdict.RELABEL, "oak")}
+    app = open_page("samples", {"sample": "0"})
+    assert "Verdict: **relabelled to oak**" in texts(app)
+    _button(app, "Take back").click().run()  # type: ignore[attr-defined]
+    assert ws.decisions(dataset) == {}
+
+
+def test_another_class_can_be_chosen(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"sample": "3"})
+    app.selectbox(key="other_label_3").select("oak").run()
+    assert ws.decisions(dataset)["3"].label == "oak"
+
+
+def test_for_regression_the_new_label_is_a_number(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_numbers(ws, tmp_path)
+    app = open_page("samples", {"sample": "0"})
+    assert not app.exception
+    app.number_input(key="other_label_0").set_value(12.5).run()
+    assert ws.decisions(dataset)["0"].label == "12.5"
+
+
+def test_tables_of_classes_and_duplicates(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"view": "Classes"})
+    assert not app.exception
+    tables = [table.value for table in app.dataframe]
+    assert any(table.columns.tolist()[:2] == ["class", "samples"] for table in tables)
+    assert any("suggested_label" in table for table in tables)
+    app = open_page("samples", {"view": "Duplicates"})
+    assert not app.exception
+    assert "**1 group**, 1 of them with different labels." in texts(app)
+
+
+def test_a_click_on_a_class_filters_the_samples(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"class": "oak"})
+    assert set(_rows(app)["Given"]) == {"oak"}
+
+
+def test_pictures_are_shown_without_a_table(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_pictures(ws, tmp_path)
+    for query in ({}, {"sample": "0"}, {"view": "Duplicates"}):
+        app = open_page("samples", query)
+        assert not app.exception
+        assert not any("Rank" in table.value for table in app.dataframe)
+
+
+def test_names_from_the_data_are_not_interpreted(ws: Workspace, tmp_path: Path) -> None:
+    dataset, run = add_audited_table(ws, tmp_path)
+    frame = ws.run_samples(run)
+    frame["reason"] = "![x](http://evil.example/a.png) :red[x]"
+    frame["suggested_label"] = "**b**"
+    tables = {name: ws.run_table(run, name) for name in ("classes", "confusions", "duplicates")}
+    rows = [ws.run_neighbours(run, at) for at in range(len(frame))]
+    near = {name: [row[name] for row in rows] for name in rows[0]}
+    ws.save_findings(run, frame, tables, ws.run_summary(run), near)
+    shown = texts(open_page("samples", {"sample": "0"}))
+    assert "![x]" not in shown
+    assert ":red[" not in shown
+
+
+def test_numbers_and_cells_as_text() -> None:
+    assert [number_text(item) for item in (1234, 0.123456, None, pd.NA, True, "x")] == [
+        "1,234", "0.1235", "-", "-", "yes", "x"
+    ]  # fmt: skip
+    assert [cell_text(item) for item in (284582.0, 0.1234567, float("nan"), "a", 3)] == [
+        "284582", "0.123457", "-", "a", "3"
+    ]  # fmt: skip
+    assert len(cells(pd.DataFrame({"text": ["long " * 1000]}), 0)[0]) == 600
+    assert verdict_text(Decision("a", Verdict.RELABEL, "cat")) == "relabelled to cat"
+    assert verdict_text(None) == ""
