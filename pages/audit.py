@@ -34,5 +34,5 @@ auditing.set_up(ws, dataset)
 
 runs = ws.runs(dataset.id, RunKind.AUDIT)
 if runs:
-    st.subheader("Audits of this dataset")
+    st.header("Audits of this dataset")
     history.audits_table(runs)

@@ -41,5 +41,5 @@ else:
 
 datasets = ws.datasets()
 if len(datasets) > 1:
-    st.subheader("All datasets")
+    st.header("All datasets")
     history.datasets_table(datasets)

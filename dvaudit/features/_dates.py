@@ -27,7 +27,7 @@ def date_parts(values: pd.Series[Any]) -> NDArray[np.float64]:
     if not known.all():
         columns.append(~known - np.mean(~known))
     seconds = dates.dt.hour * 3600.0 + dates.dt.minute * 60.0 + dates.dt.second
-    for phase in (dates.dt.dayofyear / 365.25, dates.dt.dayofweek / 7, seconds / 86_400):
+    for phase in (dates.dt.day_of_year / 365.25, dates.dt.day_of_week / 7, seconds / 86_400):
         turns = phase.to_numpy(dtype=np.float64, na_value=np.nan)
         if len(np.unique(turns[known])) > 1:
             columns += [_circle(np.cos(2 * np.pi * turns)), _circle(np.sin(2 * np.pi * turns))]

@@ -85,7 +85,7 @@ def _prepare(table: pd.DataFrame, columns: dict[Role, list[str]]) -> tuple[pd.Da
             f"None of the {len(empty)} feature columns has a value ({some(empty)}); choose others."
         )
     if empty:
-        notes.append(f"{len(empty)} columns have no values and are left out: {some(empty)}.")
+        notes.append(f"Columns without values are left out ({len(empty)}): {some(empty)}.")
     if infinite:
         notes.append(f"Infinite values count as missing in: {some(infinite)}.")
     return pd.DataFrame(prepared, index=table.index), notes
@@ -157,4 +157,4 @@ def _pooled(transformer: ColumnTransformer, names: list[str]) -> list[str]:
     if not pooled:
         return []
     which = some(f"{name} ({count:,})" for name, count in pooled.items())
-    return [f"Rare categories are pooled in {len(pooled)} columns: {which}."]
+    return [f"Rare categories are pooled (columns: {len(pooled)}): {which}."]

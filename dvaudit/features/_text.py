@@ -27,7 +27,11 @@ def encode_texts(
     leading ones carry the topics.
     """
     long = sum(len(text) > MAX_CHARACTERS for text in texts)
-    notes = [f"{long:,} texts are read up to {MAX_CHARACTERS:,} characters."] if long else []
+    notes = (
+        [f"texts are read up to {MAX_CHARACTERS:,} characters ({long:,} are longer)."]
+        if long
+        else []
+    )
     terms = term_weights([text[:MAX_CHARACTERS] for text in texts])
     dense = _reduced(terms, dimensions, seed)
     dense = dense - dense.mean(axis=0)

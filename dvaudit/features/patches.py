@@ -32,7 +32,7 @@ class PatchesSettings:
         3, "The image is divided into grid x grid cells to average over.", low=1, high=8
     )
     threshold: float = setting(
-        1.4,
+        1.2,
         "Responses within this many deviations of zero count as none.",
         low=0.0,
         high=10.0,

@@ -63,14 +63,17 @@ class Pictures:
         total, shape, out = len(self.data), self.shape, []
         if self.resized:
             out.append(
-                f"{self.resized:,} of {total:,} images were resized to "
+                f"{self.resized:,} of {total:,} images {_verb(self.resized)} resized to "
                 f"{shape.width} x {shape.height} pixels."
             )
         if self.recoloured:
             modes = ", ".join(f"{count:,} {mode}" for mode, count in self.recoloured.most_common())
             target = "grey" if shape.channels == 1 else "RGB"
             converted = self.recoloured.total()
-            out.append(f"{converted:,} of {total:,} images were converted to {target} ({modes}).")
+            out.append(
+                f"{converted:,} of {total:,} images {_verb(converted)} converted to {target} "
+                f"({modes})."
+            )
         return out
 
     def _decoded(
@@ -147,6 +150,10 @@ def pictures(
     else:
         width, height = _common_size(np.array(sizes), side, least_side)
     return Pictures(data, Shape(height, width, 1 if grey else 3))
+
+
+def _verb(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def read(data: Dataset, index: int) -> bytes:

@@ -42,12 +42,12 @@ def set_up(ws: Workspace, dataset: DatasetRecord) -> None:
 
 
 def _form(dataset: DatasetRecord) -> Plan:
-    st.markdown("#### Methods")
+    st.markdown("## Methods")
     infos = sorted(
         (info for info in valuators.describe() if dataset.task in info.tasks), key=_default_first
     )
     chosen = tuple(info.name for info in infos if _method(info))
-    st.markdown("#### Features")
+    st.markdown("## Features")
     extractor = _extractor(dataset)
     with st.expander("Settings", icon=":material/tune:"):
         settings = {}
@@ -115,7 +115,7 @@ def _extractor(dataset: DatasetRecord) -> str | None:
 
 
 def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan) -> None:
-    st.markdown("#### Before you start")
+    st.markdown("## Before you start")
     if not plan.names:
         st.markdown("Choose at least one method.")
         return

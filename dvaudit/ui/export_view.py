@@ -171,5 +171,5 @@ def _download(
             icon=":material/download:",
             on_click="ignore",
             width="stretch",
+            help=plain(path.name),
         )
-        st.caption(plain(path.name))

@@ -56,7 +56,7 @@ def summary(path: Path, preview: Preview) -> None:
         facts.append(count(len(preview.classes), "class", "classes"))
     if path.is_file():
         facts.append(size(path.stat().st_size))
-    st.markdown(f"#### {plain(path.name)}")
+    st.markdown(f"## {plain(path.name)}")
     st.caption(" · ".join(facts))
 
 

@@ -180,7 +180,7 @@ def _look(ws: Workspace, dataset: DatasetRecord) -> None:
             Card(position, "no label" if pd.isna(label) else str(label), name=str(name))
             for position, name, label in zip(chosen, rows["id"], rows["label"], strict=True)
         ]
-        gallery(dataset.id, cards, key="health_gallery")
+        gallery(dataset.id, cards, key="health_gallery", opens=False)
         return
     st.markdown(f"**The first {min(ROWS, total):,} rows**")
     columns = frames.features(ws, dataset).head(ROWS)

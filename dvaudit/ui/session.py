@@ -135,7 +135,7 @@ def empty_state(title: str, text: str, page: str | None = None, action: str = ""
         st.container(border=True, horizontal_alignment="center", gap="small"),
     ):
         st.space("small")
-        st.markdown(f"### {title}", text_alignment="center")
+        st.markdown(f"## {title}", text_alignment="center")
         st.markdown(text, text_alignment="center")
         if page:
             page_button(action, page, key=f"empty_{page}", primary=True)

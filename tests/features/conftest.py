@@ -85,21 +85,21 @@ def textured(n: int, height: int, width: int, channels: int, seed: int = 0) -> N
     return pixels[..., 0] if channels == 1 else pixels
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def image_dataset() -> Callable[..., Dataset]:
     return make_images
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def table_dataset() -> Callable[..., Dataset]:
     return make_table
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def texture() -> Callable[..., NDArray[np.uint8]]:
     return textured
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def encoded() -> Callable[..., bytes]:
     return encode

@@ -34,9 +34,9 @@ def test_common_size(image_dataset, sizes, expected) -> None:
 
 def test_given_and_least_side(image_dataset) -> None:
     data = image_dataset([picture(100, 50)])
-    assert pictures(data, 40).shape == Shape(20, 40, 1)
-    assert pictures(data, 40, least_side=30).shape == Shape(30, 40, 1)
-    assert pictures(data, 40, square=True).shape == Shape(40, 40, 1)
+    assert pictures(data, 40).shape == Shape(20, 40, 3)
+    assert pictures(data, 40, least_side=30).shape == Shape(30, 40, 3)
+    assert pictures(data, 40, square=True).shape == Shape(40, 40, 3)
 
 
 def test_mixed_sizes_and_modes_are_converted_and_said_so(image_dataset) -> None:
@@ -46,7 +46,7 @@ def test_mixed_sizes_and_modes_are_converted_and_said_so(image_dataset) -> None:
     data = image_dataset([*items, _jpeg(from_jpeg)])
     found = features.extract(data, "pixels", settings={"size": 20})
     assert found.matrix.shape == (len(modes), 20 * 20 * 3)
-    assert any("1 of 7 images were resized to 20 x 20 pixels" in note for note in found.notes)
+    assert any("1 of 7 images was resized to 20 x 20 pixels" in note for note in found.notes)
     (said,) = [note for note in found.notes if "RGB" in note]
     assert said.startswith("6 of 7 images were converted to RGB")
     assert all(f"1 {mode}" in said for mode in modes[1:])
@@ -85,7 +85,7 @@ def test_an_odd_image_outside_the_sample_is_resized_and_counted(image_dataset) -
     items[1] = np.full((8, 9), 9, np.uint8)  # every third is looked at to choose the size
     found = features.extract(image_dataset(items), "pixels")
     assert found.matrix.shape == (600, 64)
-    assert found.notes == ("1 of 600 images were resized to 8 x 8 pixels.",)
+    assert found.notes == ("1 of 600 images was resized to 8 x 8 pixels.",)
 
 
 def test_an_image_that_broke_after_loading_is_named(image_dataset, texture, encoded) -> None:

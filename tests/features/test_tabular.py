@@ -80,7 +80,7 @@ def test_columns_without_values_are_left_out_and_said_so(table_dataset) -> None:
     )
     found = features.extract(data)
     assert found.matrix.shape == (3, 1)
-    assert found.notes == ("4 columns have no values and are left out: n, c, d and 1 more.",)
+    assert found.notes == ("Columns without values are left out (4): n, c, t and 1 more.",)
 
 
 def test_nothing_to_encode_is_refused(table_dataset) -> None:
@@ -102,7 +102,7 @@ def test_rare_categories_are_pooled_and_said_so(table_dataset) -> None:
     data = table_dataset({"c": cells}, {"c": Role.CATEGORICAL})
     found = features.extract(data)
     assert found.matrix.shape == (1000, 3)
-    assert found.notes == ("Rare categories are pooled in 1 columns: c (20).",)
+    assert found.notes == ("Rare categories are pooled (columns: 1): c (20).",)
     np.testing.assert_array_equal(found.matrix[980:], np.repeat(found.matrix[980:981], 20, 0))
 
 
@@ -190,7 +190,8 @@ def test_texts_with_little_in_them(table_dataset, texts: list[str | None]) -> No
     found = features.extract(data)
     assert np.isfinite(found.matrix).all()
     assert (
-        len(texts[0] or "") < 5000 or "t: 1 texts are read up to 5,000 characters." in found.notes
+        len(texts[0] or "") < 5000
+        or "t: texts are read up to 5,000 characters (1 are longer)." in found.notes
     )
 
 

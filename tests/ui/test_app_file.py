@@ -48,7 +48,7 @@ def test_text_is_readable_on_its_background(mode: str) -> None:
     colours = THEME[mode]
     assert _contrast(colours["textColor"], colours["backgroundColor"]) > 7
     assert _contrast(colours["linkColor"], colours["backgroundColor"]) > 4.5
-    assert _contrast("#ffffff", colours["primaryColor"]) > 3
+    assert _contrast("#ffffff", colours["primaryColor"]) > 4.5
 
 
 def _contrast(one: str, other: str) -> float:

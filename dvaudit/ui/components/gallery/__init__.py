@@ -49,12 +49,14 @@ def gallery(
     selected: int | None = None,
     size: int = 112,
     next_page: Sequence[int] = (),
+    opens: bool = True,
 ) -> int | None:
     """Draw `cards` in order and return the position just opened, None when nothing was clicked.
 
     All thumbnails come in one request (at most `server.pack.MOST` of them). `selected` is the
     position drawn with a ring, `size` the least width of a card in pixels; `next_page` lists the
-    positions to fetch ahead once the shown ones are there.
+    positions to fetch ahead once the shown ones are there. Without `opens` the cards are only
+    looked at.
     """
     result = _gallery(
         key=key,
@@ -64,6 +66,7 @@ def gallery(
             "cards": [asdict(card) for card in cards],
             "selected": selected,
             "size": size,
+            "opens": opens,
         },
         on_open_change=lambda: None,
     )

@@ -41,9 +41,11 @@ function picture(url) {
 }
 
 // `suggestions`: some card of this page has one, so every card keeps a line free for it.
-function draw(card, url, selected, suggestions) {
-  const button = element('button', card.position === selected ? 'card selected' : 'card')
-  button.type = 'button'
+function draw(card, url, { selected, opens }, suggestions) {
+  const button = element(opens ? 'button' : 'div', opens ? 'card opens' : 'card')
+  if (opens) button.type = 'button'
+  else button.setAttribute('role', 'img')
+  button.classList.toggle('selected', card.position === selected)
   button.title = card.name
   button.dataset.position = card.position
   button.setAttribute('aria-label', spoken(card))
@@ -101,7 +103,7 @@ async function load(mount, data) {
 
 function arrows(event, root) {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
-  const cards = [...root.querySelectorAll('.card')]
+  const cards = [...root.querySelectorAll('.card.opens')]
   const at = cards.indexOf(event.target.closest('.card'))
   if (at < 0) return
   const columns = getComputedStyle(root).gridTemplateColumns.split(' ').length
@@ -124,18 +126,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const ready = mount.shown === mount.data.pack
     const focused = root.getRootNode().activeElement?.dataset?.position
     root.style.setProperty('--card', `${mount.data.size}px`)
-    const { cards, selected } = mount.data
+    const { cards } = mount.data
     const suggestions = cards.some((card) => card.suggestion)
     root.replaceChildren(...cards.map((card, i) => {
       const item = element('div', 'item')
       item.setAttribute('role', 'listitem')
-      item.append(draw(card, ready ? mount.urls[i] : undefined, selected, suggestions))
+      item.append(draw(card, ready ? mount.urls[i] : undefined, mount.data, suggestions))
       return item
     }))
     if (focused !== undefined) root.querySelector(`[data-position="${focused}"]`)?.focus()
   }
   root.onclick = (event) => {
-    const card = event.target.closest('.card')
+    const card = event.target.closest('.card.opens')
     if (card) setTriggerValue('open', Number(card.dataset.position))
   }
   root.onkeydown = (event) => arrows(event, root)

@@ -97,8 +97,10 @@ function listen(mount) {
   parts.drop.ondragleave = over(false)
   parts.drop.ondrop = (event) => {
     over(false)(event)
-    const files = event.dataTransfer.files
-    if (files.length > 1) say(mount, 'One file at a time: put several into a zip.', true)
+    const { files, items } = event.dataTransfer
+    if (items[0]?.webkitGetAsEntry?.()?.isDirectory) {
+      say(mount, 'This is a folder: zip it, or give its path on the server.', true)
+    } else if (files.length > 1) say(mount, 'One file at a time: put several into a zip.', true)
     else if (files.length === 1) start(mount, files[0])
   }
 }

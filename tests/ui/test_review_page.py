@@ -1,0 +1,152 @@
+"""Review: the queue and the window of it that the browser holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from appview import add_table, fresh_workspace, open_page, texts
+from audited import WRONG, add_audited_numbers, add_audited_pictures, add_audited_table
+from streamlit.testing.v1 import AppTest
+
+from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.store import Workspace
+from dvaudit.ui import review_view
+from dvaudit.ui.components.review import Window
+from dvaudit.ui.review_events import Progress
+from dvaudit.ui.review_view import AHEAD, BEHIND, window_bounds
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    with fresh_workspace(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Window]:
+    """What the page sends to the browser, newest last."""
+    windows: list[Window] = []
+
+    def record(window: Window, **_: Any) -> None:
+        windows.append(window)
+
+    monkeypatch.setattr(review_view, "review", record)
+    return windows
+
+
+def _page() -> AppTest:
+    app = open_page("review")
+    assert not app.exception
+    return app
+
+
+def test_without_data_or_audit_the_page_says_what_to_do(ws: Workspace, tmp_path: Path) -> None:
+    assert "No dataset yet" in texts(open_page("review"))
+    add_table(ws, tmp_path)
+    assert "No finished audit yet" in texts(open_page("review"))
+
+
+def test_the_browser_gets_flagged_samples_with_all_that_helps_to_judge(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    add_audited_table(ws, tmp_path)
+    _page()
+    window = sent[-1]
+    assert [item.position for item in window.items] == list(WRONG)
+    first = window.items[0]
+    assert (first.name, first.given, first.suggestion) == ("0", "elm", "oak")
+    assert (first.reason, first.rank, first.verdict) == ("reason 0", "Rank 1 of 30", None)
+    assert [(near.position, near.same) for near in first.neighbours] == [
+        (3, True), (6, True), (1, False), (2, False)
+    ]  # fmt: skip
+    assert (window.done, window.total, window.classes) == (0, 3, ("elm", "oak"))
+    assert window.columns == ["width", "height"]
+    assert (window.rows or {})[0] == ["0.5", "100"]
+    assert {3, 6} <= set(window.rows or {})
+    assert (first.image, first.pack) == (None, None)
+
+
+def test_pictures_come_by_signed_address(ws: Workspace, tmp_path: Path, sent: list[Window]) -> None:
+    dataset, _ = add_audited_pictures(ws, tmp_path)
+    _page()
+    first = sent[-1].items[0]
+    assert (first.image or "").startswith(f"/api/image/{dataset}/0?token=")
+    listed = ",".join(str(near.position) for near in first.neighbours)
+    assert f"positions={listed}&token=" in (first.pack or "")
+    assert (sent[-1].columns, sent[-1].rows) == ([], None)
+
+
+def test_for_regression_there_are_no_classes(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    add_audited_numbers(ws, tmp_path)
+    _page()
+    assert (sent[-1].classes, sent[-1].shortcuts) == (None, [])
+    assert sent[-1].items[0].suggestion == "42.5"
+
+
+def test_reviewed_samples_are_left_out_until_asked_for(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    ws.decide(dataset, "0", Verdict.RELABEL, "oak")
+    app = _page()
+    assert [item.position for item in sent[-1].items] == [1, 2]
+    assert (sent[-1].done, sent[-1].total, sent[-1].undoable) == (1, 3, True)
+    app.toggle(key="review_reviewed").set_value(True).run()
+    assert sent[-1].items[0].verdict == {"verdict": "relabel", "label": "oak"}
+
+
+def test_the_queue_can_go_on_past_the_flagged(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    add_audited_table(ws, tmp_path)
+    app = _page()
+    app.toggle(key="review_every").set_value(True).run()
+    assert len(sent[-1].items) == 30
+    assert [item.counted for item in sent[-1].items] == [at in WRONG for at in range(30)]
+    assert sent[-1].total == 3
+
+
+def test_what_was_just_decided_stays_to_go_back_to(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    dataset, run = add_audited_table(ws, tmp_path)
+    app = _page()
+    ws.decide(dataset, "0", Verdict.KEEP)
+    app.session_state["review_progress"] = Progress(ack=1, anchor=0, here=frozenset({"0"}))
+    app.session_state["review_run"] = run
+    app.run()
+    assert [item.position for item in sent[-1].items] == [0, 1, 2]
+    assert (sent[-1].ack, sent[-1].done) == (1, 1)
+
+
+def test_when_all_is_reviewed_the_page_leads_to_export(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    for name in "012":
+        ws.decide(dataset, name, Verdict.KEEP)
+    assert "All flagged samples are reviewed" in texts(_page())
+
+
+def test_where_nothing_is_flagged_the_page_says_what_to_do(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    app = open_page("review")
+    app.session_state["cut_off"] = {"run": run, "by": "rank", "rank": 0, "margin": 0.0}
+    app.run()
+    assert "Nothing is flagged" in texts(app)
+
+
+def test_the_window_lies_around_the_place_of_the_person() -> None:
+    queue = np.arange(200)
+    ids = pd.Series([str(at) for at in range(200)])
+    decided = {str(at): Decision(str(at), Verdict.KEEP) for at in range(20)}
+    assert window_bounds(queue, None, ids, {}) == (0, AHEAD)
+    assert window_bounds(queue, None, ids, decided) == (20 - BEHIND, 20 + AHEAD)
+    assert window_bounds(queue, 100, ids, decided) == (100 - BEHIND, 100 + AHEAD)
+    assert window_bounds(queue, 199, ids, {}) == (199 - BEHIND, 200)
+    assert window_bounds(queue, 5000, ids, {}) == (0, AHEAD)
