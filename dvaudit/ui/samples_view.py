@@ -194,11 +194,14 @@ def page_of(positions: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64],
     pages = max(1, -(-len(positions) // size))
     if st.session_state.get(PAGE, 1) > pages:
         st.session_state[PAGE] = pages
-    left, right = st.columns([1, 2], vertical_alignment="center")
-    left.markdown(f"**{count(len(positions), 'sample')}**")
-    page = 1
-    if pages > 1:
-        with right.container(horizontal_alignment="right"):
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    listed = f"**{count(len(positions), 'sample')}**"
+    if pages == 1:
+        left.markdown(listed)
+        page = 1
+    else:
+        right.markdown(listed, text_alignment="right")
+        with left:
             page = st.pagination(pages, key=PAGE, bind="query-params")
     first = (page - 1) * size
     return positions[first : first + size], positions[first + size : first + 2 * size]

@@ -67,7 +67,10 @@ def _bars(table: pd.DataFrame) -> None:
     )
     hidden = len(names) - len(charts.shown_classes(counts, flagged))
     more = f" {count(hidden, 'class', 'classes')} with fewer flagged samples are in the table."
-    st.caption("Flagged samples are at the end of each bar. Click one to filter the samples." + (more if hidden else ""))
+    st.caption(
+        "Flagged samples are at the end of each bar. Click one to filter the samples."
+        + (more if hidden else "")
+    )
 
 
 def _choose_class() -> None:

@@ -1,4 +1,5 @@
-"""One sample at a time, decided by keyboard; see index.js for how no key is lost."""
+"""One sample at a time, decided by keyboard; see index.js for how no key is lost,
+body.js for what is drawn."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ _review = st.components.v2.component(
     "dvaudit_review",
     html=source(__file__, "index.html"),
     css=source(__file__, "index.css"),
-    js=source(__file__, "index.js"),
+    js=source(__file__, "body.js") + source(__file__, "index.js"),
 )
 
 

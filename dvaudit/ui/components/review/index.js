@@ -3,18 +3,9 @@
 const SEND_AFTER = 150
 const SEND_BY = 600
 const SEND_AGAIN = 2500
-const AHEAD = 4
 const REFILL = 30
+const LONG = 12
 const mounts = new WeakMap()
-
-const $ = (root, part) => root.querySelector(`[data-part="${part}"]`)
-
-function element(tag, className, text) {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined && text !== null) node.textContent = text
-  return node
-}
 
 class Review {
   constructor(root) {
@@ -22,7 +13,7 @@ class Review {
     this.out = []
     this.trail = []
     this.early = []
-    this.pictures = new Map()
+    this.body = new Body(root, (text) => this.hint(text))
     this.cursor = null
     this.past = null
     this.jump = null
@@ -283,6 +274,8 @@ class Review {
     $(root, 'rank').textContent = item.rank
     $(root, 'given').textContent = item.given ?? 'no label'
     $(root, 'suggestion').textContent = item.suggestion ?? 'none'
+    const longest = Math.max((item.given ?? '').length, (item.suggestion ?? '').length)
+    $(root, 'labels').classList.toggle('long', longest > LONG)
     $(root, 'suggested').classList.toggle('absent', item.suggestion === null)
     $(root, 'accept').disabled = item.suggestion === null
     $(root, 'reason').textContent = item.reason
@@ -296,7 +289,7 @@ class Review {
     this.paintProgress()
     this.paintStored()
     if (this.painted !== item.position || this.paintedData !== data) {
-      this.paintBody(item)
+      this.body.paint(data, this.at)
       this.painted = item.position
       this.paintedData = data
     }
@@ -325,145 +318,14 @@ class Review {
     stored.classList.toggle('waiting', waiting > 0)
   }
 
-  paintBody(item) {
-    const { data, root } = this
-    $(root, 'picture').hidden = !item.image
-    if (item.image) this.paintPicture(item)
-    $(root, 'row').hidden = Boolean(item.image)
-    if (!item.image) this.paintRow(item)
-    this.paintNeighbours(item)
-    for (const other of data.items.slice(this.at + 1, this.at + 1 + AHEAD)) {
-      if (other.image) new Image().src = other.image
-      if (other.pack) this.pack(other)
-    }
-  }
-
-  paintPicture(item) {
-    const frame = $(this.root, 'picture')
-    if (frame.dataset.source === item.image) return
-    frame.dataset.source = item.image
-    const image = new Image()
-    image.alt = `Sample ${item.name}`
-    image.onload = () => image.classList.toggle('small', image.naturalWidth < 160)
-    image.onerror = () => {
-      if (frame.dataset.source === item.image) {
-        frame.replaceChildren(element('p', 'absent', 'This picture could not be loaded.'))
-      }
-    }
-    image.src = item.image
-    frame.replaceChildren(image)
-  }
-
-  // The sample's columns beside those of its neighbours; cells that differ stand out.
-  paintRow(item) {
-    const box = $(this.root, 'row')
-    const rows = this.data.rows
-    const own = rows[item.position]
-    if (!own || !this.data.columns.length) {
-      box.replaceChildren(element('p', 'absent', 'This dataset holds vectors, which have no columns to show.'))
-      return
-    }
-    const near = item.neighbours.filter((other) => rows[other.position])
-    const table = element('table', 'rows')
-    const head = element('tr')
-    head.append(element('th', '', 'Column'), element('th', 'own', 'This sample'))
-    for (const other of near) {
-      const cell = element('th', other.same ? 'same' : 'other', other.label ?? 'no label')
-      cell.title = other.name
-      cell.append(element('small', '', !this.data.classes ? 'near' : other.same ? 'near, same label' : 'near, other label'))
-      head.append(cell)
-    }
-    const body = element('tbody')
-    this.data.columns.forEach((name, i) => {
-      const line = element('tr')
-      const title = element('th', '', name)
-      title.scope = 'row'
-      line.append(title, element('td', 'own', own[i]))
-      for (const other of near) {
-        const text = rows[other.position][i]
-        line.append(element('td', text === own[i] ? 'equal' : '', text))
-      }
-      body.append(line)
-    })
-    const top = element('thead')
-    top.append(head)
-    table.append(top, body)
-    box.replaceChildren(table)
-    box.scrollTop = 0
-  }
-
-  paintNeighbours(item) {
-    const strip = $(this.root, 'strip')
-    strip.hidden = !item.pack || !item.neighbours.length
-    if (strip.hidden) return
-    for (const [part, same] of [['same', true], ['others', false]]) {
-      const shown = item.neighbours.filter((other) => other.same === same)
-      const list = $(this.root, part)
-      list.parentElement.hidden = !shown.length
-      list.replaceChildren(...shown.map((other) => {
-        const figure = element('figure')
-        figure.title = other.name
-        const frame = element('span', 'thumb')
-        frame.dataset.position = other.position
-        figure.append(frame, element('figcaption', '', other.label ?? 'no label'))
-        return figure
-      }))
-    }
-    this.pack(item).then((urls) => {
-      if (this.cursor !== item.position) return
-      item.neighbours.forEach((other, i) => {
-        const frame = strip.querySelector(`[data-position="${other.position}"]`)
-        if (!frame || !urls[i]) return
-        const image = new Image()
-        image.alt = `Neighbour ${other.name}, label ${other.label ?? 'none'}`
-        image.onload = () => image.classList.toggle('small', image.naturalWidth < 72)
-        image.src = urls[i]
-        frame.replaceChildren(image)
-      })
-    }).catch((error) => this.hint(`The neighbours could not be loaded: ${error.message}`))
-  }
-
-  // One request for all thumbnails of an item: uint32 lengths, then the pictures.
-  pack(item) {
-    if (this.pictures.has(item.pack)) return this.pictures.get(item.pack)
-    const wanted = fetch(item.pack).then(async (response) => {
-      if (!response.ok) throw new Error(`the server answered ${response.status}`)
-      return unpack(await response.arrayBuffer(), item.neighbours.length)
-    })
-    this.pictures.set(item.pack, wanted)
-    wanted.catch(() => this.pictures.delete(item.pack))
-    if (this.pictures.size > 60) {
-      const [oldest, urls] = this.pictures.entries().next().value
-      this.pictures.delete(oldest)
-      urls.then(release, () => {})
-    }
-    return wanted
-  }
-
   close() {
     this.flush()
     for (const timer of [this.timer, this.again, this.hinting]) clearTimeout(timer)
     document.removeEventListener('keydown', this.onKey)
     document.removeEventListener('pointerdown', this.onLeave, true)
     window.removeEventListener('pagehide', this.onLeave)
-    for (const urls of this.pictures.values()) urls.then(release, () => {})
+    this.body.close()
   }
-}
-
-function unpack(buffer, count) {
-  const lengths = new DataView(buffer)
-  let offset = 4 * count
-  return Array.from({ length: count }, (_, i) => {
-    const length = lengths.getUint32(4 * i, true)
-    const bytes = new Uint8Array(buffer, offset, length)
-    offset += length
-    const type = bytes[0] === 0x89 ? 'image/png' : 'image/jpeg'
-    return length ? URL.createObjectURL(new Blob([bytes], { type })) : null
-  })
-}
-
-function release(urls) {
-  for (const url of urls) if (url) URL.revokeObjectURL(url)
 }
 
 function legend(root, data) {
