@@ -36,10 +36,11 @@ SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 # A rerun may be over before a selector is polled, so the page itself counts the ends.
 COUNT_RERUNS = """() => {
   window.ended = 0
-  const app = document.querySelector('[data-testid="stApp"]')
-  new MutationObserver(() => {
-    if (app.dataset.testScriptState === 'notRunning') window.ended += 1
-  }).observe(app, {attributes: true, attributeFilter: ['data-test-script-state']})
+  new MutationObserver((changes) => {
+    for (const change of changes)
+      if (change.target.dataset.testScriptState === 'notRunning') window.ended += 1
+  }).observe(document.body,
+    {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']})
 }"""
 
 

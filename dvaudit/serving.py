@@ -41,6 +41,10 @@ def serve(address: str, port: int) -> int:
         f"--server.address={address}",
         f"--server.port={port}",
         "--server.headless=true",
+        # Without this Streamlit refuses requests by another host name than localhost.
+        f"--server.allowedHosts={address}",
+        "--server.allowedHosts=localhost",
+        "--server.allowedHosts=127.0.0.1",
     ]
     try:
         # Streamlit reads .streamlit/config.toml from the folder it runs in.

@@ -22,5 +22,5 @@ if dataset.task is Task.UNSUPERVISED:
     )
     st.stop()
 with switches:
-    every, reviewed = review_view.choose_queue()
+    every, reviewed = review_view.choose_queue(run.id)
 review_view.review_samples(ws, dataset, run, every, reviewed)

@@ -53,8 +53,15 @@ def neighbours(ws: Workspace, run: RunRecord, position: int, most: int) -> list[
 
     For regression, where labels do not form classes, the nearest of all count as the same.
     """
-    rows = ws.run_neighbours(run.id, position)
-    frame = findings(ws, run)
+    return _neighbours(ws, str(ws.root), run.id, _stamp(run), position, most, run)
+
+
+@st.cache_resource(max_entries=5000, show_spinner=False)
+def _neighbours(
+    _ws: Workspace, root: str, run_id: str, stamp: str, position: int, most: int, _run: RunRecord
+) -> list[Neighbour]:
+    rows = _ws.run_neighbours(run_id, position)
+    frame = findings(_ws, _run)
     found = []
     for side in ("same", "other"):
         pairs = zip(rows[f"{side}_index"], rows[f"{side}_distance"], strict=True)

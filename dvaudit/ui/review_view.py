@@ -32,7 +32,6 @@ from dvaudit.ui.words import count
 
 BEHIND, AHEAD = 6, 50
 PICTURES, ROWS = 6, 3
-_KEY = "review"
 
 
 class _Audits:
@@ -48,7 +47,7 @@ class _Audits:
         return audits.undo(self._ws, self._dataset_id)
 
 
-def choose_queue() -> tuple[bool, bool]:
+def choose_queue(run_id: str) -> tuple[bool, bool]:
     """Draw the queue's two choices: also the samples that are not flagged, also reviewed ones."""
     with st.container(horizontal=True, width="content", vertical_alignment="center"):
         every = st.toggle(
@@ -56,10 +55,15 @@ def choose_queue() -> tuple[bool, bool]:
             key="review_every",
             persist_state="session",
             on_change=_reopen,
+            args=(run_id,),
             help="After the flagged samples, go on with the rest in order of suspicion.",
         )
         reviewed = st.toggle(
-            "Show reviewed", key="review_reviewed", persist_state="session", on_change=_reopen
+            "Show reviewed",
+            key="review_reviewed",
+            persist_state="session",
+            on_change=_reopen,
+            args=(run_id,),
         )
     return every, reviewed
 
@@ -81,40 +85,43 @@ def review_samples(
         return
     review(
         _window(ws, dataset, run, frame, queue, flagged, decisions, progress),
-        key=_KEY,
+        key=_key(run.id),
         on_events=lambda: _apply(ws, dataset, run),
     )
 
 
 def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
-    reported = st.session_state.get(_KEY)
+    reported = st.session_state.get(_key(run.id))
     if reported is None:  # the person has left the page; the browser sends them again later
         return
-    st.session_state["review_progress"] = apply(
+    st.session_state[_progress_key(run.id)] = apply(
         reported["events"],
         _progress(run.id),
         frames.findings(ws, run),
         dataset.class_names,
         _Audits(ws, dataset.id),
     )
-    st.session_state["review_run"] = run.id
+
+
+def _key(run_id: str) -> str:
+    """Each audit has a component of its own: the events of one never reach another."""
+    return f"review_{run_id}"
+
+
+def _progress_key(run_id: str) -> str:
+    return f"{_key(run_id)}_progress"
 
 
 def _progress(run_id: str) -> Progress:
-    """Return where this tab's review of an audit stands.
-
-    The number of the last event goes on over a change of audit, because the browser's does.
-    """
-    held: Progress = st.session_state.get("review_progress", Progress())
-    if st.session_state.get("review_run") not in (None, run_id):
-        return Progress(ack=held.ack, jumps=held.jumps)
+    """Return where this tab's review of an audit stands."""
+    held: Progress = st.session_state.get(_progress_key(run_id), Progress())
     return held
 
 
-def _reopen() -> None:
+def _reopen(run_id: str) -> None:
     """Open the queue anew: what was decided in it so far counts as reviewed."""
-    held = st.session_state.get("review_progress", Progress())
-    st.session_state["review_progress"] = Progress(ack=held.ack, jumps=held.jumps)
+    held = _progress(run_id)
+    st.session_state[_progress_key(run_id)] = Progress(ack=held.ack, jumps=held.jumps)
 
 
 def _window(
@@ -142,7 +149,7 @@ def _window(
     numeric = dataset.task is Task.REGRESSION
     return Window(
         items=items,
-        session=st.session_state.setdefault("review_session", secrets.token_hex(8)),
+        session=st.session_state.setdefault(f"{_key(run.id)}_session", secrets.token_hex(8)),
         ack=progress.ack,
         before=first > 0,
         more=last < len(queue),

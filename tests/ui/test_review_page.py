@@ -119,8 +119,8 @@ def test_what_was_just_decided_stays_to_go_back_to(
     dataset, run = add_audited_table(ws, tmp_path)
     app = _page()
     ws.decide(dataset, "0", Verdict.KEEP)
-    app.session_state["review_progress"] = Progress(ack=1, anchor=0, here=frozenset({"0"}))
-    app.session_state["review_run"] = run
+    progress = Progress(ack=1, anchor=0, here=frozenset({"0"}))
+    app.session_state[f"review_{run}_progress"] = progress
     app.run()
     assert [item.position for item in sent[-1].items] == [0, 1, 2]
     assert (sent[-1].ack, sent[-1].done) == (1, 1)

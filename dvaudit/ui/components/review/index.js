@@ -47,7 +47,10 @@ class Review {
   update(data, set) {
     this.data = data
     this.set = set
-    if (this.seq === null) this.out = this.leftOver()
+    if (this.seq === null) {
+      this.out = this.leftOver()
+      this.jump = data.jump?.number ?? null
+    }
     this.seq = Math.max(this.seq ?? 0, data.ack, this.out.at(-1)?.seq ?? 0)
     this.out = this.out.filter((event) => event.seq > data.ack)
     this.keep()
@@ -60,9 +63,10 @@ class Review {
       if (this.index.has(data.jump.position)) this.cursor = data.jump.position
     }
     if (!this.index.has(this.cursor)) this.cursor = this.firstOpen()
-    if (this.past && (data.more || data.items.some((item) => !this.verdict(item)))) {
-      this.past = null
-      this.cursor = this.firstOpen()
+    if (this.past) {
+      const open = data.items.find((item) => !this.verdict(item))
+      if (open) this.cursor = open.position
+      this.past = open ? null : data.more ? 'waiting' : 'end'
     }
     this.fillForm()
     this.paint()
@@ -243,6 +247,8 @@ class Review {
   }
 
   fillForm() {
+    if (this.filled === this.cursor) return  // the person may be typing
+    this.filled = this.cursor
     const field = $(this.root, 'label')
     field.setCustomValidity('')
     field.value = this.data.classes ? '' : this.item?.suggestion ?? ''
@@ -329,6 +335,9 @@ class Review {
 }
 
 function legend(root, data) {
+  const shown = JSON.stringify([data.shortcuts, data.classes])
+  if (root.dataset.legend === shown) return
+  root.dataset.legend = shown
   const digits = data.shortcuts.every(([key, label]) => key === label)
   const entries = digits && data.shortcuts.length > 1
     ? [[`${data.shortcuts[0][0]} to ${data.shortcuts.at(-1)[0]}`, 'Relabel to this class']]
