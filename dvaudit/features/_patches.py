@@ -31,8 +31,9 @@ from dvaudit.features.standardise import standardise_
 FIT_IMAGES = 1000
 FIT_PATCHES = 40_000
 SCALE_PATCHES = 5000  # patches that the unit of the threshold is measured on
-# Responses of one batch: small enough to stay in a processor's cache, large enough for a GPU.
-BATCH_BYTES = {"cpu": 3 << 20, "gpu": 256 << 20}
+# Responses of one tile: on a CPU two copies stay in the cache of a core.
+TILE_BYTES = {"cpu": 3 << 18, "gpu": 256 << 20}
+CHUNK_BYTES = 8 << 20
 
 
 def extract(
@@ -140,10 +141,13 @@ def fit_bank(patches: NDArray[np.float32], settings: Any, seed: int) -> FilterBa
 
 
 class PooledResponses:
-    """Computes pooled responses batch by batch in buffers that are made once.
+    """Computes pooled responses tile by tile in buffers that are made once.
+
+    A tile is a few images, or some rows of positions of one large image, so that its responses
+    fit in TILE_BYTES. What needs no filters, such as deviations, is made for a larger chunk.
 
     Args:
-        batch: images a batch; None chooses by BATCH_BYTES.
+        batch: images a tile; None chooses by TILE_BYTES.
 
     Attributes:
         width: features of an image, 2 k grid^2: both signs, cells, filters.
@@ -152,63 +156,71 @@ class PooledResponses:
     def __init__(
         self, bank: FilterBank, shape: Shape, grid: int, device: str, batch: int | None = None
     ) -> None:
-        self.bank, self.shape, self.device = bank, shape, torch.device(device)
+        self.bank, self.device = bank, torch.device(device)
         self.rows = shape.height - bank.patch + 1
         self.columns = shape.width - bank.patch + 1
-        positions, filters = self.rows * self.columns, bank.filters
-        budget = BATCH_BYTES["cpu" if self.device.type == "cpu" else "gpu"]
-        fitting = budget // (4 * positions * filters)
-        self.batch = batch or max(1, fitting)
-        self.width = 2 * filters * grid * grid
+        self.width = 2 * bank.filters * grid * grid
+        budget = TILE_BYTES["cpu" if self.device.type == "cpu" else "gpu"]
+        row_bytes = 4 * self.columns * bank.filters
+        self.stripe = min(self.rows, max(1, budget // row_bytes))  # rows of positions a tile
+        self.batch = batch or max(1, budget // (row_bytes * self.stripe))
+        prepared = CHUNK_BYTES // (4 * self.rows * self.columns * grid * grid)
+        self._chunk = max(self.batch, prepared // self.batch * self.batch)
         self._weights = bank.weights.to(self.device)
         self._cells = _cell_means(self.rows, self.columns, grid).to(self.device)
-        self._patches = self._empty(self.batch * positions, len(bank.weights))
-        self._responses = self._empty(self.batch * positions, filters)
-        self._clamped = self._empty(self.batch, positions, filters)
-        self._pooled = self._empty(self.batch, 2, grid * grid, filters)
+        positions = self.batch * self.stripe * self.columns
+        self._patches = self._empty(positions * len(bank.weights))
+        self._responses = self._empty(positions * bank.filters)
+        self._clamped = self._empty(positions * bank.filters)
 
     def write(self, pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
         """Write the features of (b, height, width, channels) pixels to `out`, (b, width)."""
-        for start in range(0, len(pixels), self.batch):
-            block = torch.from_numpy(pixels[start : start + self.batch]).to(self.device)
+        for start in range(0, len(pixels), self._chunk):
+            block = torch.from_numpy(pixels[start : start + self._chunk]).to(self.device)
             pooled = self._pool(block.float().div_(255).sub_(0.5))
-            out[start : start + self.batch] = pooled.flatten(1).cpu().numpy()
+            out[start : start + self._chunk] = pooled.flatten(1).cpu().numpy()
 
     def _pool(self, images: Tensor) -> Tensor:
         """Return (b, 2, cells, k): means of relu(r - t) and of relu(-r - t) over each cell."""
-        b, threshold = len(images), self.bank.threshold
-        positions, filters = self.rows * self.columns, self.bank.filters
+        size, threshold = self.bank.patch, self.bank.threshold
         sigma = self._deviations(images)  # (b, positions, 1)
         weights = self._cells / sigma.transpose(1, 2)  # (b, cells, positions)
         bounds = sigma * threshold
-        patches = self._patches[: b * positions]
-        self._unfold(images, patches)
-        flat = torch.mm(patches, self._weights, out=self._responses[: b * positions])
-        responses = flat.view(b, positions, filters)
-        pooled = self._pooled[:b]
-        clamped = torch.maximum(responses, bounds, out=self._clamped[:b])
-        torch.sub(torch.bmm(weights, clamped), threshold, out=pooled[:, 0])
-        clamped = torch.minimum(responses, bounds.neg_(), out=responses)
-        torch.sub(-threshold, torch.bmm(weights, clamped), out=pooled[:, 1])
-        return pooled
+        windows = images.unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)
+        pooled = images.new_zeros(2, len(images), len(self._cells), self.bank.filters)
+        for start in range(0, len(images), self.batch):
+            part = slice(start, start + self.batch)
+            for top in range(0, self.rows, self.stripe):
+                bottom = min(top + self.stripe, self.rows)
+                span = slice(top * self.columns, bottom * self.columns)
+                responses = self._respond(windows[part, top:bottom])
+                limits, means = bounds[part, span], weights[part, :, span]
+                clamped = self._clamped[: responses.numel()].view(responses.shape)
+                torch.maximum(responses, limits, out=clamped)
+                pooled[0, part].baddbmm_(means, clamped)
+                torch.minimum(responses, -limits, out=responses)
+                pooled[1, part].baddbmm_(means, responses)
+        pooled[1].neg_()
+        return pooled.sub_(threshold).transpose(0, 1)
+
+    def _respond(self, windows: Tensor) -> Tensor:
+        """Return (b, positions, k) products w . x of (b, rows, columns, p, p, c) patches."""
+        count, length = windows.shape[:3].numel(), len(self._weights)
+        patches = self._patches[: count * length].view(count, length)
+        patches.view(windows.shape).copy_(windows)
+        responses = self._responses[: count * self.bank.filters].view(count, self.bank.filters)
+        torch.mm(patches, self._weights, out=responses)
+        return responses.view(len(windows), -1, self.bank.filters)
 
     def _deviations(self, images: Tensor) -> Tensor:
         """Return (b, positions, 1): sqrt(variance of each patch + contrast), by box filters."""
-        size = self.bank.patch
         planes = torch.stack([images.mean(3), images.square().mean(3)], dim=1)
-        boxed = functional.avg_pool2d(planes, size, stride=1)
+        boxed = functional.avg_pool2d(planes, self.bank.patch, stride=1)
         variance = (boxed[:, 1] - boxed[:, 0].square()).clamp_min_(0)
         return (variance + self.bank.contrast).sqrt_().flatten(1).unsqueeze(2)
 
-    def _unfold(self, images: Tensor, out: Tensor) -> None:
-        """Copy all patches of (b, h, w, c) images to `out`, (b * positions, p * p * c)."""
-        size = self.bank.patch
-        windows = images.unfold(1, size, 1).unfold(2, size, 1)  # (b, rows, columns, c, p, p)
-        ordered = windows.permute(0, 1, 2, 4, 5, 3)
-        out.view(ordered.shape).copy_(ordered)
-
-    def _empty(self, *shape: int) -> Tensor:
-        return torch.empty(shape, dtype=torch.float32, device=self.device)
+    def _empty(self, count: int) -> Tensor:
+        return torch.empty(count, dtype=torch.float32, device=self.device)
 
 
 def _cell_means(rows: int, columns: int, grid: int) -> Tensor:

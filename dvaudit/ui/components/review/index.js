@@ -47,7 +47,8 @@ class Review {
   update(data, set) {
     this.data = data
     this.set = set
-    if (this.seq === null) {
+    const first = this.seq === null
+    if (first) {
       this.out = this.leftOver()
       this.jump = data.jump?.number ?? null
     }
@@ -73,7 +74,7 @@ class Review {
     if (!this.past) for (const action of this.early.splice(0)) this.perform(action)
     // A message that was overtaken by another one on its way is sent again.
     clearTimeout(this.again)
-    if (this.out.length) this.again = setTimeout(() => this.flush(), SEND_AGAIN)
+    if (this.out.length) this.again = setTimeout(() => this.flush(), first ? 0 : SEND_AGAIN)
   }
 
   get at() { return this.index.get(this.cursor) ?? -1 }
@@ -196,8 +197,7 @@ class Review {
 
   key(event) {
     const target = event.composedPath()[0]
-    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName ?? '') || target.isContentEditable
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+    if (typing(target) || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
     if (document.querySelector('[role="dialog"], [role="listbox"]')) return
     const pressing = target.closest?.('button, a, summary, [role="button"], [role="tab"]')
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key
@@ -332,6 +332,11 @@ class Review {
     window.removeEventListener('pagehide', this.onLeave)
     this.body.close()
   }
+}
+
+function typing(target) {
+  if (target.tagName === 'INPUT') return !['checkbox', 'radio', 'button'].includes(target.type)
+  return /^(TEXTAREA|SELECT)$/.test(target.tagName ?? '') || target.isContentEditable
 }
 
 function legend(root, data) {
