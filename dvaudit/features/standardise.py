@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-ROWS = 4096
+BLOCK_BYTES = 16 << 20
 # A column that varies far less than the others, such as a filter that answers in one image of
 # thousands, would be blown up to outliers by its own deviation.
 LEAST_SHARE = 0.05
@@ -16,9 +16,10 @@ def standardise_(matrix: NDArray[np.float32], least_share: float = LEAST_SHARE) 
 
     Deviations below `least_share` of the root mean square over all columns count as that, so a
     constant column becomes zero and rounding noise stays small. Sums are taken in float64 over
-    blocks of ROWS rows.
+    blocks of about BLOCK_BYTES.
     """
-    blocks = [slice(start, start + ROWS) for start in range(0, len(matrix), ROWS)]
+    rows = max(1, BLOCK_BYTES // (8 * max(matrix.shape[1], 1)))
+    blocks = [slice(start, start + rows) for start in range(0, len(matrix), rows)]
     mean = np.zeros(matrix.shape[1])
     for block in blocks:
         mean += matrix[block].sum(axis=0, dtype=np.float64)

@@ -83,11 +83,12 @@ def review_samples(
     if not len(queue):
         _nothing_left(int(flagged.sum()), every)
         return
-    review(
-        _window(ws, dataset, run, frame, queue, flagged, decisions, progress),
-        key=_key(run.id),
-        on_events=lambda: _apply(ws, dataset, run),
-    )
+    window = _window(ws, dataset, run, frame, queue, flagged, decisions, progress)
+    review(window, key=_key(run.id), on_events=lambda: _apply(ws, dataset, run))
+    if window.done == window.total > 0:
+        st.page_link(
+            "pages/export.py", label="Export the corrected data", icon=":material/download:"
+        )
 
 
 def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -56,11 +58,12 @@ def _choose(ws: Workspace) -> None:
     if selection.dataset is None:
         return
     datasets = {record.id: record for record in ws.datasets()}
+    names = _dataset_texts(list(datasets.values()))
     st.session_state["choose_dataset"] = selection.dataset.id
     st.selectbox(
         "Dataset",
         list(datasets),
-        format_func=lambda key: _dataset_text(datasets[key]) if key in datasets else key,
+        format_func=lambda key: names.get(key, key),
         key="choose_dataset",
         on_change=lambda: select(st.session_state["choose_dataset"]),
     )
@@ -76,6 +79,18 @@ def _choose(ws: Workspace) -> None:
         key="choose_run",
         on_change=lambda: select(dataset_id, st.session_state["choose_run"]),
     )
+
+
+def _dataset_texts(records: Sequence[DatasetRecord]) -> dict[str, str]:
+    """Return what to call each dataset, by id; those of one name get their number, because the
+    browser sends a choice back as its text.
+    """
+    texts = {record.id: _dataset_text(record) for record in records}
+    repeated = Counter(texts.values())
+    return {
+        key: f"{text} #{int(key[1:])}" if repeated[text] > 1 else text
+        for key, text in texts.items()
+    }
 
 
 def _dataset_text(record: DatasetRecord) -> str:

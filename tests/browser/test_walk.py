@@ -62,9 +62,9 @@ def test_upload_audit_review_export(page: Page, app: LiveApp, tmp_path: Path) ->
 
     page.get_by_role("link", name="Audit", exact=True).click()
     page.get_by_role("button", name="Start audit").click()
-    expect(page.get_by_role("link", name="Review them")).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_role("button", name="Review them")).to_be_visible(timeout=MINUTES)
 
-    page.get_by_role("link", name="Review them").click()
+    page.get_by_role("button", name="Review them").click()
     review = page.get_by_role("region", name="Review of one sample")
     expect(review.get_by_text(PLANTED.split("/")[1])).to_be_visible()
     review.focus()

@@ -16,8 +16,8 @@ from dvaudit.core.dataset import Dataset, Kind, Origin, Role, Task
 from dvaudit.core.errors import SettingsError, UnsuitableDataError
 from dvaudit.core.progress import Cancelled
 from dvaudit.core.settings import specs
+from dvaudit.features import standardise
 from dvaudit.features.base import Extractor
-from dvaudit.features.standardise import standardise_
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"patches": {"patches": "8"}, "tabular": {}, "pixels": {}, "vectors": {}}
@@ -237,11 +237,12 @@ def test_settings_are_checked_before_the_cache_is_read(pictures_data, tmp_path: 
 # Standardising
 
 
-def test_standardise() -> None:
+def test_standardise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standardise, "BLOCK_BYTES", 4000 * 5 * 8)  # 9000 rows are three blocks
     rng = np.random.default_rng(0)
     values = (rng.normal(size=(9000, 5)) * [1, 2, 3, 0, 1e-9] + [5, -1, 1e3, 4, 0]).astype("f4")
     exact = values.astype(float)
-    standardise_(values)
+    standardise.standardise_(values)
     expected = (exact[:, :3] - exact[:, :3].mean(0)) / exact[:, :3].std(0)
     np.testing.assert_allclose(values[:, :3], expected, atol=1e-4)
     np.testing.assert_array_equal(values[:, 3], 0)
@@ -251,5 +252,5 @@ def test_standardise() -> None:
 def test_standardise_of_equal_rows_and_of_one_row() -> None:
     for rows in (1, 4):
         values = np.full((rows, 3), 0.1, np.float32)
-        standardise_(values)
+        standardise.standardise_(values)
         np.testing.assert_array_equal(values, 0)
