@@ -1,14 +1,12 @@
 """Filter bank and pooled responses of the patches extractor.
 
-With x a patch of m pixels, sigma its deviation (the contrast constant included) and w a filter
-that sums to zero, the response to the contrast-normalised patch is r = (w . x) / sigma: the mean
-drops out, and whitening is folded into w. For a threshold t,
+With x a patch, sigma its deviation (the contrast constant included) and w a filter that sums to
+zero, the response to the contrast-normalised patch is r = (w . x) / sigma: the mean drops out,
+and whitening is folded into w. One matrix product gives the responses to all filters.
 
-    mean over a cell of relu(r - t) = sum_i max(w . x_i, t sigma_i) / (cell sigma_i) - t
-
-with i over the cell's positions and `cell` their number. So the responses are never divided: one
-clamp and one small matrix product pool a whole batch, and likewise with min(w . x_i, -t sigma_i)
-for relu(-r - t).
+With s = r shrunk towards zero by the threshold t, relu(r - t) = (|s| + s) / 2 and
+relu(-r - t) = (|s| - s) / 2. So one buffer serves both signs: shrink it, average s over the
+cells, take the absolute value, average again.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ FIT_IMAGES = 1000
 FIT_PATCHES = 40_000
 SCALE_PATCHES = 5000  # patches that the unit of the threshold is measured on
 # Responses of one tile: on a CPU they stay in its caches.
-TILE_BYTES = {"cpu": 3 << 19, "gpu": 256 << 20}
+TILE_BYTES = {"cpu": 3 << 18, "gpu": 256 << 20}
 CHUNK_BYTES = 8 << 20
 
 
@@ -164,14 +162,14 @@ class PooledResponses:
         row_bytes = 4 * self.columns * bank.filters
         self.stripe = min(self.rows, max(1, budget // row_bytes))  # rows of positions a tile
         self.batch = batch or max(1, budget // (row_bytes * self.stripe))
-        prepared = CHUNK_BYTES // (4 * self.rows * self.columns * grid * grid)
+        prepared = CHUNK_BYTES // (4 * shape.height * shape.width * shape.channels)
         self._chunk = max(self.batch, prepared // self.batch * self.batch)
         self._weights = bank.weights.to(self.device)
         self._cells = _cell_means(self.rows, self.columns, grid).to(self.device)
+        self._stripes = self._split()
         positions = self.batch * self.stripe * self.columns
-        self._patches = self._empty(positions * len(bank.weights))
-        self._responses = self._empty(positions * bank.filters)
-        self._clamped = self._empty(positions * bank.filters)
+        self._patches = torch.empty(positions, len(bank.weights), device=self.device)
+        self._responses = torch.empty(positions, bank.filters, device=self.device)
 
     def write(self, pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
         """Write the features of (b, height, width, channels) pixels to `out`, (b, width)."""
@@ -182,39 +180,36 @@ class PooledResponses:
 
     def _pool(self, images: Tensor) -> Tensor:
         """Return (b, 2, cells, k): means of relu(r - t) and of relu(-r - t) over each cell."""
-        size, threshold = self.bank.patch, self.bank.threshold
-        sigma = self._deviations(images)  # (b, positions, 1)
-        weights = self._cells / sigma.transpose(1, 2)  # (b, cells, positions)
-        bounds = sigma * threshold
-        opposite = -bounds
+        size = self.bank.patch
+        scales = self._scales(images)
         windows = images.unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)
-        pooled = images.new_zeros(2, len(images), len(self._cells), self.bank.filters)
+        signed, absolute = images.new_zeros(2, len(images), len(self._cells), self.bank.filters)
         for start in range(0, len(images), self.batch):
             part = slice(start, start + self.batch)
-            for top in range(0, self.rows, self.stripe):
-                bottom = min(top + self.stripe, self.rows)
-                span = slice(top * self.columns, bottom * self.columns)
-                responses = self._respond(windows[part, top:bottom])
-                means = weights[part, :, span]
-                clamped = self._clamped[: responses.numel()].view(responses.shape)
-                torch.maximum(responses, bounds[part, span], out=clamped)
-                pooled[0, part].baddbmm_(means, clamped)
-                torch.minimum(responses, opposite[part, span], out=responses)
-                pooled[1, part].baddbmm_(means, responses)
-        pooled[1].neg_()
-        return pooled.sub_(threshold).transpose(0, 1)
+            for (top, bottom), cells in self._stripes:
+                rows = slice(top, bottom)
+                shrunk = self._respond(windows[part, rows], scales[part, rows])
+                means = cells.expand(len(shrunk), -1, -1)
+                signed[part].baddbmm_(means, shrunk)
+                absolute[part].baddbmm_(means, shrunk.abs_())
+        return torch.stack([absolute + signed, absolute - signed], dim=1).div_(2)
 
-    def _respond(self, windows: Tensor) -> Tensor:
-        """Return (b, positions, k) products w . x of (b, rows, columns, p, p, c) patches."""
-        count, length = windows.shape[:3].numel(), len(self._weights)
-        patches = self._patches[: count * length].view(count, length)
-        patches.view(windows.shape).copy_(windows)
-        responses = self._responses[: count * self.bank.filters].view(count, self.bank.filters)
-        torch.mm(patches, self._weights, out=responses)
-        return responses.view(len(windows), -1, self.bank.filters)
+    def _respond(self, windows: Tensor, scales: Tensor) -> Tensor:
+        """Return (b, positions, k) shrunk responses.
 
-    def _deviations(self, images: Tensor) -> Tensor:
-        """Return (b, positions, 1): sqrt(variance of each patch + contrast), by box filters."""
+        Args:
+            windows: (b, rows, columns, p, p, c) patches.
+            scales: (b, rows, columns, 1, 1, 1), 1 / sigma.
+        """
+        count, filters = windows.shape[:3].numel(), self.bank.filters
+        patches = self._patches[:count]
+        torch.mul(windows, scales, out=patches.view(windows.shape))
+        responses = torch.mm(patches, self._weights, out=self._responses[:count])
+        torch.ops.aten.softshrink.out(responses, self.bank.threshold, out=responses)
+        return responses.view(len(windows), -1, filters)
+
+    def _scales(self, images: Tensor) -> Tensor:
+        """Return (b, rows, columns, 1, 1, 1): 1 / sqrt(variance of each patch + contrast)."""
         size, channels = self.bank.patch, images.unbind(3)
         sums = torch.stack([_sum_of(channels), _sum_of([plane.square() for plane in channels])])
         for axis in (2, 3):
@@ -222,17 +217,23 @@ class PooledResponses:
             sums = _sum_of([sums.narrow(axis, offset, length) for offset in range(size)])
         mean, square = sums.div_(len(self._weights))
         variance = square.sub_(mean.square()).clamp_min_(0)
-        return variance.add_(self.bank.contrast).sqrt_().flatten(1).unsqueeze(2)
+        scales: Tensor = variance.add_(self.bank.contrast).rsqrt_()
+        return scales[..., None, None, None]
 
-    def _empty(self, count: int) -> Tensor:
-        return torch.empty(count, dtype=torch.float32, device=self.device)
+    def _split(self) -> list[tuple[tuple[int, int], Tensor]]:
+        """Return (first row, row after the last) of each stripe, and its columns of the means."""
+        spans = [
+            (top, min(top + self.stripe, self.rows)) for top in range(0, self.rows, self.stripe)
+        ]
+        width = self.columns
+        return [((a, b), self._cells[:, a * width : b * width].contiguous()) for a, b in spans]
 
 
 def _sum_of(parts: Sequence[Tensor]) -> Tensor:
     """Return the sum of tensors of one shape; several times faster than reducing short axes."""
     total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+    for item in parts[1:]:
+        total = total + item
     return total
 
 

@@ -148,3 +148,11 @@ def test_no_page_loads_torch_or_sklearn_even_with_results(tmp_path: Path) -> Non
     assert audited.returncode == 0, audited.stderr[-2000:]
     visited = run(VISIT, *PAGES)
     assert visited.stdout.strip().endswith("[]"), visited.stderr[-2000:]
+
+
+def test_datasets_of_one_name_are_told_apart(ws: Workspace, tmp_path: Path) -> None:
+    first, second = add_table(ws, tmp_path), add_table(ws, tmp_path)
+    app = open_page("audit", {"dataset": first})
+    assert app.sidebar.selectbox(key="choose_dataset").options == ["trees (30) #2", "trees (30) #1"]
+    app.sidebar.selectbox(key="choose_dataset").select(second).run()
+    assert in_address(app, "dataset") == second
