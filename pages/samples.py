@@ -37,7 +37,7 @@ with ranked:
         samples_view.results(ws, dataset, frame, positions, flagged, wanted.column, decisions)
 if classes.open:
     with classes:
-        tables_view.classes(ws, run)
+        tables_view.classes(ws, dataset, run)
 if duplicates.open:
     with duplicates:
         tables_view.duplicates(ws, dataset, run)

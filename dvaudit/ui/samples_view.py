@@ -300,7 +300,7 @@ def sample_table(table: pd.DataFrame, positions: NDArray[np.int64], *, key: str)
         hide_index=True,
         on_select=choose,
         selection_mode="single-row",
-        height=min(38 + 35 * len(table), 640),
+        height="content" if len(table) <= 16 else 640,
         column_config={
             "Rank": st.column_config.NumberColumn(format="localized", width=60, pinned=True),
             "Id": st.column_config.TextColumn(pinned=True),

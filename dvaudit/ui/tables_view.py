@@ -19,7 +19,7 @@ MOST_DUPLICATES = 120
 _CHART = "class_chart"
 
 
-def classes(ws: Workspace, run: RunRecord) -> None:
+def classes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Show how flagged samples spread over the classes, and which are taken for which."""
     table = frames.tables(ws, run, "classes")
     if table.empty:
@@ -28,7 +28,7 @@ def classes(ws: Workspace, run: RunRecord) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         st.subheader("Samples per class")
-        _bars(table)
+        _bars(table, dataset.class_names)
     with right:
         st.subheader("Taken for each other")
         _confusions(frames.tables(ws, run, "confusions"))
@@ -53,7 +53,7 @@ def classes(ws: Workspace, run: RunRecord) -> None:
     )
 
 
-def _bars(table: pd.DataFrame) -> None:
+def _bars(table: pd.DataFrame, known: tuple[str, ...]) -> None:
     names = [str(name) for name in table["class"]]
     counts = dict(zip(names, table["samples"].astype(int), strict=True))
     flagged = dict(zip(names, table["flagged"].astype(int), strict=True))
@@ -63,18 +63,21 @@ def _bars(table: pd.DataFrame) -> None:
         key=_CHART,
         alt=f"Samples per class, flagged ones marked; the largest flagged share is in {worst}",
         modes=("points",),
-        on_select=_choose_class,
+        on_select=lambda: _choose_class(known),
     )
     hidden = len(names) - len(charts.shown_classes(counts, flagged))
     more = f" {count(hidden, 'class', 'classes')} with fewer flagged samples are in the table."
     st.caption(
-        "Flagged samples are at the end of each bar. Click one to filter the samples."
+        "Flagged samples are at the end of each bar."
+        + (" Click one to filter the samples." if known else "")
         + (more if hidden else "")
     )
 
 
-def _choose_class() -> None:
-    st.session_state["class"] = charts.selected_classes(st.session_state[_CHART])
+def _choose_class(known: tuple[str, ...]) -> None:
+    chosen = charts.selected_classes(st.session_state[_CHART])
+    # For regression the bars are ranges of the target, which is nothing to filter by.
+    st.session_state["class"] = [name for name in chosen if name in known]
     first_page()
 
 
