@@ -95,15 +95,29 @@ def execute_import(ws: Workspace, run: RunRecord, progress: Progress) -> None:
 
 
 def load_stored(ws: Workspace, dataset_id: str, progress: Progress = silent) -> Dataset:
-    """Read a dataset of the workspace from its original file, with its stored roles."""
+    """Read a dataset of the workspace from its original file, with its stored roles.
+
+    Raises:
+        UnsuitableDataError: the file has changed since its import, so that verdicts and findings
+            would fall on other samples.
+    """
     record = ws.dataset(dataset_id)
-    return readers.load(
+    data = readers.load(
         record.source,
         roles=record.roles or None,
         task=record.task,
         name=record.name,
         progress=progress,
     )
+    if record.fingerprint not in (None, data.fingerprint):
+        change = ws.source_change(dataset_id) or (
+            "The content is not what was imported; import the dataset again."
+        )
+        raise UnsuitableDataError(
+            f"{record.name} cannot be used: {change} Verdicts given so far belong to the earlier "
+            "content."
+        )
+    return data
 
 
 # Audits

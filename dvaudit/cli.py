@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec
 
-import click
 import typer
 
 from dvaudit import audits, serving, valuators
@@ -14,7 +16,8 @@ from dvaudit.core.dataset import Dataset
 from dvaudit.core.errors import DvauditError, SettingsError, some
 from dvaudit.core.settings import SettingSpec
 
-EXIT_REFUSED, EXIT_ABOVE = 2, 3
+EXIT_REFUSED, EXIT_ABOVE, EXIT_STOPPED = 2, 3, 130
+P = ParamSpec("P")
 
 app = typer.Typer(
     name="dvaudit",
@@ -26,7 +29,45 @@ app = typer.Typer(
 )
 
 
+def _refusing(command: Callable[P, None]) -> Callable[P, None]:
+    """Make a refusal one line on standard error and exit status 2; Ctrl+C exits with 130."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except DvauditError as refusal:
+            typer.echo(f"dvaudit: {refusal}", err=True)
+            raise typer.Exit(EXIT_REFUSED) from None
+        except KeyboardInterrupt:
+            typer.echo("Stopped.", err=True)
+            raise typer.Exit(EXIT_STOPPED) from None
+
+    return run
+
+
+def _show_version(asked: bool) -> None:
+    if not asked:
+        return
+    try:
+        typer.echo(f"dvaudit {version('dvaudit')}")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        typer.echo("dvaudit, not installed")
+    raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Find the wrong labels and the worthless samples in a dataset."""
+
+
 @app.command("audit")
+@_refusing
 def audit_command(
     path: Annotated[Path, typer.Argument(help="Zip or folder of images, or a table.")],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
@@ -37,7 +78,7 @@ def audit_command(
     valuator: Annotated[list[str] | None, typer.Option(help="Method; may be repeated.")] = None,
     set: Annotated[list[str] | None, typer.Option(help="NAME.key=value; may be repeated.")] = None,
     features: Annotated[str | None, typer.Option(help="Feature extractor.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     fail_above: Annotated[
         float | None,
@@ -77,6 +118,7 @@ def audit_command(
 
 
 @app.command("valuators")
+@_refusing
 def valuators_command() -> None:
     """List the valuators with their settings."""
     for info in valuators.describe():
@@ -87,6 +129,7 @@ def valuators_command() -> None:
 
 
 @app.command("serve")
+@_refusing
 def serve_command(
     port: Annotated[int, typer.Option(help="Port of the app.")] = 8501,
     address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -102,19 +145,8 @@ def serve_command(
 
 
 def main() -> None:
-    """Run the command line; a refusal is one line on standard error and exit status 2."""
-    try:
-        status = app(standalone_mode=False)
-    except DvauditError as refusal:
-        typer.echo(f"dvaudit: {refusal}", err=True)
-        sys.exit(EXIT_REFUSED)
-    except click.ClickException as misuse:
-        misuse.show()
-        sys.exit(misuse.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        typer.echo("Stopped.", err=True)
-        sys.exit(130)
-    sys.exit(status or 0)
+    """Run the command line."""
+    app()
 
 
 def _settings(given: list[str]) -> dict[str, dict[str, str]]:
@@ -132,7 +164,8 @@ def _settings(given: list[str]) -> dict[str, dict[str, str]]:
 def _dataset_line(data: Dataset) -> str:
     parts = [f"{data.name}: {len(data):,} samples", f"{data.kind} {data.task}"]
     if data.class_names:
-        parts.append(f"{len(data.class_names)} classes")
+        count = len(data.class_names)
+        parts.append(f"{count:,} {'class' if count == 1 else 'classes'}")
     missing = len(data) - int(data.labelled.sum())
     if missing:
         parts.append(f"{missing:,} without a label")

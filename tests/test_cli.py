@@ -128,3 +128,51 @@ def test_python_and_command_line_agree(
 def test_exported_names_exist() -> None:
     for name in dvaudit.__all__:
         assert getattr(dvaudit, name) is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["audit"], "Missing"),
+        (["audit", "x.csv", "--out", "o", "--colour", "red"], "--colour"),
+        (["audit", "x.csv", "--out", "o", "--seed", "-1"], "--seed"),
+        (["paint"], "paint"),
+    ],
+)
+def test_misuse_is_explained_without_a_traceback(
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _run(monkeypatch, *arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
+
+
+def test_no_arguments_show_the_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(monkeypatch)
+    shown = capsys.readouterr()
+    assert "audit" in shown.out + shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_the_version_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.startswith("dvaudit")
+
+
+def test_an_interrupt_exits_with_130(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.audits, "audit", interrupted)
+    assert _run(monkeypatch, "audit", table, "--out", tmp_path / "out") == 130
+    assert capsys.readouterr().err.strip() == "Stopped."

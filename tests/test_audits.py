@@ -1,0 +1,43 @@
+"""Use cases over a workspace, without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dvaudit import audits, jobs
+from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.store import RunStatus, Workspace
+
+
+@pytest.fixture
+def referenced(tmp_path: Path) -> tuple[Workspace, str, Path]:
+    """A workspace with an imported table that is read where it lies, and that table."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "grows.csv"
+    pd.DataFrame({"x": rng.normal(size=40), "label": ["a", "b"] * 20}).to_csv(path, index=False)
+    ws = Workspace(tmp_path / "home")
+    run_id = audits.start_import(ws, path, name="grows", copy=False)
+    jobs.work_here(ws, run_id)
+    assert ws.run(run_id).status is RunStatus.DONE
+    return ws, ws.run(run_id).dataset_id, path
+
+
+def test_a_changed_source_is_refused(referenced: tuple[Workspace, str, Path]) -> None:
+    ws, dataset_id, path = referenced
+    assert len(audits.load_stored(ws, dataset_id)) == 40
+    pd.read_csv(path)[::-1].to_csv(path, index=False)
+    with pytest.raises(UnsuitableDataError, match=r"changed since the import"):
+        audits.load_stored(ws, dataset_id)
+    audits.decide(ws, dataset_id, "5", "drop")
+    with pytest.raises(UnsuitableDataError, match="import the dataset again"):
+        audits.export(ws, dataset_id, None, "dataset")
+
+
+def test_a_source_that_was_only_touched_is_read(referenced: tuple[Workspace, str, Path]) -> None:
+    ws, dataset_id, path = referenced
+    path.touch()
+    assert len(audits.load_stored(ws, dataset_id)) == 40
