@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dvaudit.jobs",),
     ("dvaudit.store", "dvaudit.reports", "dvaudit.readers"),
     ("dvaudit.valuators", "dvaudit.findings"),
-    ("dvaudit.features", "dvaudit.kernels", "dvaudit.gradients", "dvaudit.models"),
+    ("dvaudit.features", "dvaudit.kernels", "dvaudit.gradients", "dvaudit.models", "dvaudit.games"),
     ("dvaudit.linalg",),
     ("dvaudit.core",),
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import time
 
 from dvaudit.core.errors import ResourceError
+from dvaudit.core.machine import Machine, this_machine
 
 
 def resolve_device(asked: str) -> str:
@@ -28,3 +31,29 @@ def resolve_device(asked: str) -> str:
     if asked != "cpu":
         raise ResourceError(f"There is no device {asked!r}; use auto, cpu, cuda or cuda:N.")
     return asked
+
+
+def machine_of(device: str) -> Machine:
+    """Return what `device` can do now: a GPU's own memory and speed, or this machine's."""
+    if not device.startswith("cuda"):
+        return this_machine()
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return Machine(this_machine().cores, int(free), _gpu_flops(device))
+
+
+@functools.cache
+def _gpu_flops(device: str) -> float:
+    import torch
+
+    size = 4096
+    matrix = torch.randn(size, size, dtype=torch.float64, device=device)
+    best = float("inf")
+    for _ in range(4):  # the first product also loads the library
+        torch.cuda.synchronize(device)
+        start = time.perf_counter()
+        matrix @ matrix
+        torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return float(2 * size**3 / best)

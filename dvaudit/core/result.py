@@ -47,8 +47,18 @@ class ValuationResult:
         """(n,) 1 = most suspicious; ties keep input order; NaN where the sample was not scored."""
         return suspicion_ranks(self.values)
 
+    def class_ranks(self) -> NDArray[np.float64]:
+        """(n,) 1 = most suspicious of its given label; NaN where unscored or without classes.
+
+        A score whose scale differs between classes ranks a rare class first; its ranks within
+        the classes do not (paper of the CG-score, which prunes per class).
+        """
+        if not self.scored_classes:
+            return np.full(len(self.values), np.nan)
+        return class_ranks(self.values, self.given_labels)
+
     def to_frame(self) -> pd.DataFrame:
-        """One row per sample: id, given_label, value, suspicion_rank, flagged, and the rest."""
+        """One row per sample: id, given_label, value, both ranks, flagged, and the rest."""
         n = len(self.ids)
         nothing = np.full(n, None, dtype=object)
         frame: dict[str, Any] = {
@@ -56,6 +66,7 @@ class ValuationResult:
             "given_label": self.given_labels,
             "value": self.values,
             "suspicion_rank": pd.Series(self.suspicion_ranks()).astype("Int64"),
+            "class_rank": pd.Series(self.class_ranks()).astype("Int64"),
             "flagged": np.zeros(n, dtype=bool) if self.flagged is None else self.flagged,
             "suggested_label": nothing if self.suggested_labels is None else self.suggested_labels,
         }
@@ -71,4 +82,12 @@ def suspicion_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     ranks = np.full(len(values), np.nan)
     scored = np.flatnonzero(np.isfinite(values))
     ranks[scored[np.argsort(values[scored], kind="stable")]] = np.arange(1, len(scored) + 1)
+    return ranks
+
+
+def class_ranks(values: NDArray[np.float64], labels: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Return (n,) `suspicion_ranks` among the samples of each label; NaN for the label None."""
+    ranks = np.full(len(values), np.nan)
+    for rows in pd.Series(labels, dtype=object).groupby(labels).indices.values():
+        ranks[rows] = suspicion_ranks(values[rows])
     return ranks

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from dvaudit.core.dataset import MISSING_CLASS, Dataset, Task
 from dvaudit.core.errors import UnsuitableDataError, some
 from dvaudit.core.progress import Progress, part, silent
-from dvaudit.core.result import ValuationResult
+from dvaudit.core.result import ValuationResult, class_ranks
 from dvaudit.findings import duplicates
 from dvaudit.findings.classes import RARE, class_table, confusion_table
 from dvaudit.findings.consensus import consensus
 from dvaudit.findings.error_rate import estimate_error_rate
+from dvaudit.findings.forest import EXACT_ROWS, near
 from dvaudit.findings.mislabels import reasons
-from dvaudit.findings.neighbours import nearest
 from dvaudit.findings.outliers import find_outliers
 from dvaudit.findings.types import (
     Consensus,
@@ -55,7 +55,7 @@ def find(
     codes = None
     if data.task is Task.CLASSIFICATION and data.labels is not None:
         codes = data.labels.astype(np.int64)
-    neighbours = nearest(matrix, codes, NEIGHBOURS, part(progress, 0.0, 0.9))
+    neighbours = near(matrix, codes, NEIGHBOURS, part(progress, 0.0, 0.9))
     progress(0.9, "describing what was found")
     found = consensus(results, len(data), detectors=detectors)
     groups = duplicates.grouped(data.hashes, neighbours)
@@ -64,7 +64,7 @@ def find(
     copies = duplicates.table(groups, conflict, data.ids, given, found.ranks)
     outliers = find_outliers(neighbours)
     samples = _samples(data, found, groups, conflict, outliers, results)
-    samples.insert(6, "reason", reasons(data, found, neighbours))
+    samples.insert(7, "reason", reasons(data, found, neighbours))
     findings = Findings(
         samples=samples,
         classes=class_table(data, found),
@@ -103,6 +103,7 @@ def _samples(
         "id": np.asarray(data.ids, dtype=object),
         "given_label": data.label_text(),
         "suspicion_rank": pd.Series(found.ranks).astype("Int64"),
+        "class_rank": pd.Series(_ranks_in_class(data, found)).astype("Int64"),
         "flagged": found.flagged,
         "suggested_label": found.suggested_labels,
         "margin": found.margins,
@@ -122,6 +123,12 @@ def _samples(
         for key, column in result.columns.items():
             columns[f"{name}.{key}"] = column
     return pd.DataFrame(columns)
+
+
+def _ranks_in_class(data: Dataset, found: Consensus) -> NDArray[np.float64]:
+    if data.task is not Task.CLASSIFICATION:
+        return np.full(len(data), np.nan)
+    return class_ranks(found.ranks, data.label_text())
 
 
 def _error_rate(
@@ -179,6 +186,11 @@ def _notes(
             f"{int((groups.group > 0).sum()):,} samples are in "
             f"{counted(groups.count, 'group', 'groups')} of duplicates, {in_conflict:,} with "
             f"conflicting labels. {groups.how}"
+        )
+    if len(data) > EXACT_ROWS:
+        notes.append(
+            f"With more than {EXACT_ROWS:,} samples neighbours are searched within random parts "
+            "of the data; some near duplicates may be missed, exact ones are not."
         )
     if np.isinf(outliers.bound):
         notes.append(

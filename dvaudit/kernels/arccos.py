@@ -70,7 +70,7 @@ def gram(
         strip[:, start:].tril_(-1)  # only pairs with an earlier row count below
         duplicates += int((strip > limit).any(1).sum())
         clamped += int((strip.abs() > 1).sum())
-        kernel = _kernel_(strip)
+        kernel = kernel_(strip)
         out[start:end, :end] = kernel
         out[start:end, start:end] += kernel[:, start:].tril(-1).T
         out[:start, start:end] = kernel[:, :start].T
@@ -79,7 +79,7 @@ def gram(
     return out, GramReport(int(zero.sum()), duplicates, clamped)
 
 
-def _kernel_(cosines: Tensor) -> Tensor:
+def kernel_(cosines: Tensor) -> Tensor:
     """Turn cosines into kernel values in place; 0 stays 0."""
     cosines.clamp_(-1, 1)
     angles = torch.acos(cosines)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +16,11 @@ from dvaudit.core.errors import ResourceError
 from dvaudit.core.machine import GIB, available_memory
 from dvaudit.core.progress import Progress, part, silent
 from dvaudit.kernels.arccos import GramReport, gram
+from dvaudit.kernels.sizes import system_bytes
 from dvaudit.linalg.cholesky import CholeskyFactor, factorise, forced_ridge
 from dvaudit.linalg.ridge import choose_ridge
 
-RIDGE_ROWS = 2000
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
-WORKING_COPIES = 1.15  # the matrix itself, a strip of kernel rows and a panel of inverse columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,17 @@ class Inverse:
     diagonal: Tensor
     gram: GramReport
     seconds: dict[str, float]
+    stats: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ridge(self) -> float:
+        """What was added to the diagonal."""
+        return self.factor.ridge
+
+    @property
+    def forced(self) -> bool:
+        """Whether more was added than asked for."""
+        return self.factor.forced
 
     def solve(
         self, targets: NDArray[np.float64]
@@ -66,10 +77,10 @@ class KernelSystem:
             self._kept = (ridge, self._invert(ridge, progress))
         return self._kept[1]
 
-    def choose_ridge(self, targets: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-        """Return the ridge of least squared leave-one-out error on `rows` (float64, on the CPU)."""
-        matrix, _ = gram(self.vectors[torch.as_tensor(rows)].cpu().double())
-        return choose_ridge(matrix, torch.as_tensor(targets[rows]).double())
+    def choose_ridge(self, targets: NDArray[np.float64]) -> float:
+        """Return the ridge of least squared leave-one-out error (float64, on the CPU)."""
+        matrix, _ = gram(self.vectors.cpu().double())
+        return choose_ridge(matrix, torch.as_tensor(targets).double())
 
     def _invert(self, ridge: float, progress: Progress) -> Inverse:
         seconds = {"gram": 0.0}
@@ -107,11 +118,6 @@ def plan_precision(n: int, precision: str, free: int) -> str:
         f"{wanted[-1]} kernel matrix and {free / GIB:.1f} GiB are free; audit fewer samples, "
         "or use a machine with more memory."
     )
-
-
-def system_bytes(n: int, precision: str) -> int:
-    """Peak bytes of an n x n system: the matrix is factored in place."""
-    return int(WORKING_COPIES * n * n * (8 if precision == "float64" else 4))
 
 
 def _free_memory(device: str) -> int:

@@ -7,13 +7,17 @@ import sys
 from types import ModuleType
 
 from dvaudit.valuators.base import Problem, Scores, Valuator
+from dvaudit.valuators.cg_prime import CgPrime
 from dvaudit.valuators.cg_score import CgScore
+from dvaudit.valuators.cg_subsampled import CgSubsampled
 from dvaudit.valuators.kernel_loo import KernelLoo
 from dvaudit.valuators.registry import ValuatorInfo, describe, get, lookup, names, register
 from dvaudit.valuators.shared import Shared
 
 __all__ = [
+    "CgPrime",
     "CgScore",
+    "CgSubsampled",
     "KernelLoo",
     "Problem",
     "Scores",

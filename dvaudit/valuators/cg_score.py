@@ -1,26 +1,31 @@
-"""CG-score: the complexity gap a sample makes, exact, one-vs-rest."""
+"""CG-score: the complexity gap a sample makes, one-vs-rest."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
+from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.machine import Cost, Machine
+from dvaudit.core.progress import part
 from dvaudit.core.settings import setting
+from dvaudit.models.proxy_size import WIDTHS, proxy_seconds
+from dvaudit.valuators.atypical import ATYPICAL, atypical_kind, margins
 from dvaudit.valuators.base import Problem, Scores, Valuator
-from dvaudit.valuators.kernel_problem import (
-    REGRESSION_CUTOFF,
-    kernel_cost,
-    kernel_targets,
-    repairs,
-    robust_units,
-    system_stats,
-)
+from dvaudit.valuators.kernel_plan import KernelSettings, choose_plan
+from dvaudit.valuators.kernel_problem import REGRESSION_CUTOFF, robust_units
+from dvaudit.valuators.kernel_quantities import Measure, Quantities, Solution
+from dvaudit.valuators.kernel_solving import evaluate, plan_of
+from dvaudit.valuators.ranking import rank_correlation
 from dvaudit.valuators.registry import register
+
+if TYPE_CHECKING:
+    from dvaudit.models.proxy import ProxyRun
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class CgScore(Valuator):
     detects_mislabels = True
 
     @dataclass(frozen=True)
-    class Settings:
+    class Settings(KernelSettings):
         ridge: float = setting(
             0.0,
             "Added to the kernel's diagonal. 0 is the paper's score; 0.1 is steadier on tables. "
@@ -69,68 +74,173 @@ class CgScore(Valuator):
             low=0.0,
             high=1e6,
         )
-        precision: str = setting(
-            "auto",
-            "Arithmetic: float64, float32 (half the memory), or auto: float64 where it fits.",
-            choices=("auto", "float64", "float32"),
+        space: str = setting(
+            "input",
+            "Score the features themselves, or the penultimate layer of a small net trained on "
+            "them first (classification). A net that has fitted wrong labels refutes few of them: "
+            "the ranking holds, the flags do not.",
+            choices=("input", "penultimate"),
+        )
+        epochs: int = setting(
+            10, "Epochs the small net is trained for (penultimate).", low=1, high=1000
+        )
+        correlate_epochs: bool = setting(
+            False,
+            "Score after every epoch and report how well successive rankings agree (penultimate); "
+            "as many factorisations as epochs.",
         )
 
     def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:
-        return kernel_cost(samples, dimensions, machine, self.settings.precision)
+        plan = choose_plan(samples, dimensions, classes, machine, self.settings)
+        if self.settings.space == "input":
+            return plan.cost(machine)
+        plan = choose_plan(samples, WIDTHS[-1], classes, machine, self.settings)
+        cost = plan.cost(machine)
+        times = self.settings.epochs if self.settings.correlate_epochs else 1
+        training = proxy_seconds(samples, dimensions, classes, self.settings.epochs, machine)
+        kept = 4 * samples * (WIDTHS[-1] * (times + 1) + dimensions)
+        words = f"a small net, {self.settings.epochs} epochs, then {cost.plan}"
+        return Cost(times * cost.seconds + training, cost.bytes + kept, words)
 
     def _value(self, problem: Problem) -> Scores:
-        system = problem.shared.system(problem.vectors, self.settings.precision, problem.device)
-        inverse = system.inverse(self.settings.ridge, problem.progress)
-        targets = kernel_targets(problem)
-        solutions, diagonal = inverse.solve(targets)
-        own = _own_column(problem)
-        solution = np.take_along_axis(solutions, own[:, None], 1)[:, 0]
-        target = np.take_along_axis(targets, own[:, None], 1)[:, 0]
-        gap, terms = complexity_gap(solution, diagonal), gap_terms(solution, diagonal, target)
+        if self.settings.space == "input":
+            return self._scores(problem)
+        run = self._proxy(problem)
+        gaps, epochs = [], sorted(run.features_by_epoch)
+        for done, epoch in enumerate(epochs):
+            start, end = (0.3 + 0.7 * step / len(epochs) for step in (done, done + 1))
+            watched = part(problem.progress, start, end)
+            features = run.features_by_epoch[epoch]
+            scores = self._scores(replace(problem, vectors=features, progress=watched))
+            gaps.append(-scores.values)
+        said = (
+            f"Scored on the penultimate layer of a net trained for {self.settings.epochs} epochs "
+            f"(training accuracy {run.accuracy[-1]:.3f}). {scores.status}"
+        )
+        return replace(scores, status=said, stats={**scores.stats, **_proxy_stats(run, gaps)})
+
+    def _proxy(self, problem: Problem) -> ProxyRun:
+        if problem.task is not Task.CLASSIFICATION:
+            raise UnsuitableDataError(
+                "cg-score.space is 'penultimate', whose net is trained on classes, and this "
+                "dataset has numeric targets; set cg-score.space to 'input'."
+            )
+        from dvaudit.models import proxy  # here, since listing the methods loads no torch
+
+        epochs = self.settings.epochs
+        return proxy.train_proxy(
+            problem.vectors,
+            problem.labels.astype(np.int64),
+            len(problem.class_names),
+            epochs=epochs,
+            keep=range(1, epochs + 1) if self.settings.correlate_epochs else None,
+            seed=problem.seed,
+            device=problem.device,
+            progress=part(problem.progress, 0.0, 0.3),
+        )
+
+    def _scores(self, problem: Problem) -> Scores:
+        plan = plan_of(problem, self.settings)
+        measured = evaluate(problem, plan, self.settings.ridge, _measure(problem))
+        found = measured.quantities
+        columns = {
+            "cg_score": -found["value"],
+            "partial_cg": found["partial"],
+            "cg_cross_term": found["cross"],
+            "cg_partial_term": found["partial"],
+            "cg_diagonal_term": found["diagonal"],
+            **measured.interval_columns(one_signed=True),
+        }
         if problem.task is Task.CLASSIFICATION:
-            flagged = _partial_flags(problem, terms.partial, diagonal)
+            flagged = _refuted(problem, found["corrected"])
+            kinds = atypical_kind(
+                -found["value"], found["corrected"], _codes(problem), found["margin"]
+            )
+            columns["partial_cg_corrected"] = found["corrected"]
+            columns["cg_atypical"] = (kinds == ATYPICAL).astype(np.float64)
         else:
-            flagged = robust_units(solution / np.sqrt(diagonal)) > REGRESSION_CUTOFF
-        status = " ".join(
-            ["Exact, as the paper defines it.", *repairs(inverse, self.settings.ridge)]
-        )
+            flagged = robust_units(found["residual"]) > REGRESSION_CUTOFF
         return Scores(
-            values=-gap,
+            values=found["value"],
             flagged=flagged,
-            columns={
-                "cg_score": gap,
-                "partial_cg": terms.partial,
-                "cg_cross_term": terms.cross,
-                "cg_partial_term": terms.partial,
-                "cg_diagonal_term": terms.diagonal,
-            },
-            status=status,
-            stats=system_stats(inverse, self.settings.ridge, system.precision),
+            std_errors=measured.std_errors,
+            columns=columns,
+            status=" ".join(measured.said),
+            stats=measured.stats,
         )
 
 
-def _own_column(problem: Problem) -> NDArray[np.int64]:
-    """Return the column of each sample's own one-vs-rest problem; regression has one column."""
-    if problem.task is Task.CLASSIFICATION:
-        return problem.labels.astype(np.int64)
-    return np.zeros(len(problem.labels), dtype=np.int64)
+def _codes(problem: Problem) -> NDArray[np.int64]:
+    return problem.labels.astype(np.int64)
 
 
-def _partial_flags(
-    problem: Problem, partial: NDArray[np.float64], diagonal: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Return the sign test of the partial score, corrected for the class ratio.
+def _measure(problem: Problem) -> Measure:
+    """Return what is taken of each solved system: from the column of the sample's own class."""
+    classification = problem.task is Task.CLASSIFICATION
+    codes = _codes(problem) if classification else np.zeros(len(problem.labels), dtype=np.int64)
+
+    def measure(solved: Solution) -> Quantities:
+        own = codes[solved.rows]
+        solution = np.take_along_axis(solved.solution, own[:, None], 1)[:, 0]
+        target = np.take_along_axis(solved.targets, own[:, None], 1)[:, 0]
+        terms = gap_terms(solution, solved.diagonal, target)
+        share = np.bincount(own)[own] / len(own)
+        return {
+            "margin": margins(solved.solution, solved.diagonal, own),
+            "value": -complexity_gap(solution, solved.diagonal),
+            "cross": terms.cross,
+            "partial": terms.partial,
+            "diagonal": terms.diagonal,
+            "corrected": corrected_partial(terms.partial, solved.diagonal, share),
+            "residual": solution / np.sqrt(solved.diagonal),
+        }
+
+    return measure
+
+
+def _refuted(problem: Problem, corrected: NDArray[np.float64]) -> NDArray[np.bool_]:
+    codes = _codes(problem)
+    counts = np.bincount(codes)[codes].astype(np.float64)
+    return sign_test(corrected, counts, counts / len(codes))
+
+
+def _proxy_stats(run: ProxyRun, gaps: list[NDArray[np.float64]]) -> dict[str, Any]:
+    stats: dict[str, Any] = {
+        "proxy_accuracy": [round(float(value), 6) for value in run.accuracy],
+        "proxy_loss": [round(float(value), 6) for value in run.loss],
+    }
+    if len(gaps) > 1:
+        stats["epoch_spearman"] = [
+            round(rank_correlation(one, next_one), 6) for one, next_one in pairwise(gaps)
+        ]
+    return stats
+
+
+def corrected_partial(
+    partial: NDArray[np.float64], diagonal: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the partial score less its even-odds point, (m,): positive = label refuted.
 
     partial = -2 d f, with f the leave-one-out prediction of the sample's own class, so the
     paper's test (partial > 0) asks whether f < 0, that is P(class | sample) < 1/2. That is the
     even-odds point at the paper's 1:1 ratio only. With a share p of the samples in the class the
     even-odds point of f is 2 p - 1; at 1:1 the two tests are the same. Classes of more than half
     keep the paper's test, or most samples of a majority would be flagged for being unsurprising.
+
+    Args:
+        share: (m,) the class's share of the samples that the system was solved on.
     """
-    codes = problem.labels.astype(np.int64)
-    share = np.bincount(codes, minlength=len(problem.class_names)) / len(codes)
-    prediction = -partial / (2 * diagonal)
-    # A lone sample of its class has nothing to be compared with, whatever the sign says.
-    return np.asarray(
-        (prediction < np.minimum(2 * share[codes] - 1, 0)) & (share[codes] * len(codes) > 1.5)
-    )
+    return np.asarray(partial + 2 * diagonal * np.minimum(2 * share - 1, 0))
+
+
+def sign_test(
+    corrected: NDArray[np.float64], positives: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which labels the corrected partial score refutes, (m,).
+
+    A lone sample of its class, and a class without any other, have nothing to be compared with.
+
+    Args:
+        positives, share: (m,) how many samples the class has in the system, and its share.
+    """
+    return np.asarray((corrected > 0) & (positives > 1.5) & (share < 1))

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dvaudit import kernels
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import part
 from dvaudit.core.sampling import stratified_rows
 from dvaudit.core.settings import setting
 from dvaudit.valuators.base import Problem, Scores, Valuator
+from dvaudit.valuators.kernel_plan import KernelSettings, choose_plan
 from dvaudit.valuators.kernel_problem import (
     REGRESSION_CUTOFF,
-    kernel_cost,
     kernel_targets,
-    repairs,
-    robust_units,
+    robust_spread,
     standardised,
-    system_stats,
 )
+from dvaudit.valuators.kernel_quantities import Evaluation, Measure, Quantities, Solution
+from dvaudit.valuators.kernel_solving import evaluate, plan_of
 from dvaudit.valuators.registry import register
 
 RIDGE_ROWS = 2000
@@ -51,7 +52,7 @@ class KernelLoo(Valuator):
     detects_mislabels = True
 
     @dataclass(frozen=True)
-    class Settings:
+    class Settings(KernelSettings):
         ridge: float | None = setting(
             None,
             "Added to the kernel's diagonal: how much noise the labels may hold. Empty: chosen "
@@ -59,39 +60,39 @@ class KernelLoo(Valuator):
             low=0.0,
             high=1e6,
         )
-        precision: str = setting(
-            "auto",
-            "Arithmetic: float64, float32 (half the memory), or auto: float64 where it fits.",
-            choices=("auto", "float64", "float32"),
-        )
 
     def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:
-        cost = kernel_cost(samples, dimensions, machine, self.settings.precision)
+        cost = choose_plan(samples, dimensions, classes, machine, self.settings).cost(machine)
         if self.settings.ridge is not None:
             return cost
         eigen = 12 * min(samples, RIDGE_ROWS) ** 3 / machine.flops
         return Cost(cost.seconds + eigen, cost.bytes, cost.plan)
 
     def _value(self, problem: Problem) -> Scores:
-        system = problem.shared.system(problem.vectors, self.settings.precision, problem.device)
-        targets = kernel_targets(problem)
+        plan = plan_of(problem, self.settings)
         start = time.perf_counter()
         ridge = self.settings.ridge
         if ridge is None:
             problem.progress(0.0, "choosing the ridge")
-            ridge = system.choose_ridge(targets, _ridge_rows(problem))
+            ridge = _chosen_ridge(problem)
         ridge_seconds = time.perf_counter() - start
-        inverse = system.inverse(ridge, part(problem.progress, 0.1, 1.0))
-        solution, diagonal = inverse.solve(targets)
-        stats = system_stats(inverse, ridge, system.precision)
-        stats["ridge_chosen"] = self.settings.ridge is None
-        stats["seconds"]["ridge"] = round(ridge_seconds, 3)
-        said = [f"Ridge {inverse.factor.ridge:.3g}.", *repairs(inverse, ridge)]
-        predictions = leave_one_out(targets, solution, diagonal)
+        problem = replace(problem, progress=part(problem.progress, 0.1, 1.0))
         if problem.task is Task.REGRESSION:
-            standard = solution[:, 0] / np.sqrt(diagonal)
-            return _regression_scores(problem, predictions[:, 0], standard, said, stats)
-        return _class_scores(problem, predictions, said, stats)
+            measured = evaluate(problem, plan, ridge, _regression_quantities)
+        else:
+            measured = evaluate(problem, plan, ridge, _class_quantities(problem.labels))
+        measured.stats["ridge_chosen"] = self.settings.ridge is None
+        measured.stats["seconds"]["ridge"] = round(ridge_seconds, 3)
+        measured.said.insert(0, f"Ridge {measured.stats['ridge']:.3g}.")
+        if problem.task is Task.REGRESSION:
+            return _regression_scores(problem, measured)
+        return _class_scores(problem, measured)
+
+
+def _chosen_ridge(problem: Problem) -> float:
+    rows = _ridge_rows(problem)
+    system = kernels.KernelSystem(problem.vectors[rows], "float64", "cpu")
+    return system.choose_ridge(kernel_targets(problem)[rows])
 
 
 def _ridge_rows(problem: Problem) -> NDArray[np.int64]:
@@ -101,64 +102,80 @@ def _ridge_rows(problem: Problem) -> NDArray[np.int64]:
     return stratified_rows(codes, RIDGE_ROWS, problem.seed)
 
 
-def _class_scores(
-    problem: Problem, predictions: NDArray[np.float64], said: list[str], stats: dict[str, object]
-) -> Scores:
+def _class_quantities(labels: NDArray[Any]) -> Measure:
+    codes = labels.astype(np.int64)
+
+    def measure(solved: Solution) -> Quantities:
+        predictions = leave_one_out(solved.targets, solved.solution, solved.diagonal)
+        at, own = np.arange(len(solved.rows)), codes[solved.rows]
+        given = predictions[at, own]
+        if predictions.shape[1] == 1:
+            return {"value": given, "predictions": predictions}
+        others = predictions.copy()
+        others[at, own] = -np.inf
+        return {"value": given - others.max(1), "predictions": predictions}
+
+    return measure
+
+
+def _regression_quantities(solved: Solution) -> Quantities:
+    predictions = leave_one_out(solved.targets, solved.solution, solved.diagonal)[:, 0]
+    standard = solved.solution[:, 0] / np.sqrt(solved.diagonal)
+    return {"value": -np.abs(standard), "residuals": standard, "predictions": predictions}
+
+
+def _class_scores(problem: Problem, measured: Evaluation) -> Scores:
     codes = problem.labels.astype(np.int64)
     rows = np.arange(len(codes))
+    value, predictions = measured.quantities["value"], measured.quantities["predictions"]
     given = predictions[rows, codes]
+    columns = {"loo_given": given}
     if len(problem.class_names) == 1:
-        said.append("Only one class occurs, so no other label can be suggested.")
-        return Scores(
-            values=given,
-            flagged=np.zeros(len(codes), dtype=bool),
-            suggested=np.full(len(codes), -1),
-            margins=-given,
-            class_scores=predictions,
-            columns={"loo_given": given},
-            status=" ".join(said),
-            stats=stats,
-        )
-    others = predictions.copy()
-    others[rows, codes] = -np.inf
-    best = others.argmax(1)
-    margin = others[rows, best] - given
-    alone = np.bincount(codes)[codes] == 1
-    if alone.any():
-        said.append(
-            f"{int(alone.sum()):,} classes have a single sample, which nothing can confirm or "
-            "refute; they are ranked and not flagged."
-        )
-    flagged = (margin > 0) & ~alone
+        measured.said.append("Only one class occurs, so no other label can be suggested.")
+        best, flagged = np.zeros_like(codes), np.zeros(len(codes), dtype=bool)
+    else:
+        others = predictions.copy()
+        others[rows, codes] = -np.inf
+        best = others.argmax(1)
+        columns["loo_best_other"] = others[rows, best]
+        alone = np.bincount(codes)[codes] == 1
+        flagged = (value < 0) & ~alone
+        if alone.any():
+            measured.said.append(
+                f"{int(alone.sum()):,} classes have a single sample, which nothing can confirm "
+                "or refute; they are ranked and not flagged."
+            )
     return Scores(
-        values=-margin,
+        values=value,
         flagged=flagged,
         suggested=np.where(flagged, best, -1),
-        margins=margin,
+        margins=-value,
+        std_errors=measured.std_errors,
         class_scores=predictions,
-        columns={"loo_given": given, "loo_best_other": others[rows, best]},
-        status=" ".join(said),
-        stats=stats,
+        columns={**columns, **measured.interval_columns(one_signed=False)},
+        status=" ".join(measured.said),
+        stats=measured.stats,
     )
 
 
-def _regression_scores(
-    problem: Problem,
-    predictions: NDArray[np.float64],
-    standard: NDArray[np.float64],
-    said: list[str],
-    stats: dict[str, object],
-) -> Scores:
+def _regression_scores(problem: Problem, measured: Evaluation) -> Scores:
     _, mean, scale = standardised(problem.labels.astype(np.float64))
-    units = robust_units(standard)
+    unit = robust_spread(measured.quantities["residuals"])
+    units = -measured.quantities["value"] / unit
     flagged = units > REGRESSION_CUTOFF
-    predicted = mean + scale * predictions
+    predicted = mean + scale * measured.quantities["predictions"]
+    intervals = measured.interval_columns(one_signed=True)
     return Scores(
         values=-units,
         flagged=flagged,
         suggested=np.where(flagged, predicted, np.nan),
         margins=units - REGRESSION_CUTOFF,
-        columns={"loo_prediction": predicted, "loo_residual_units": units},
-        status=" ".join(said),
-        stats=stats,
+        std_errors=None if measured.std_errors is None else measured.std_errors / unit,
+        columns={
+            "loo_prediction": predicted,
+            "loo_residual_units": units,
+            **{name: column / unit for name, column in intervals.items()},
+        },
+        status=" ".join(measured.said),
+        stats=measured.stats,
     )

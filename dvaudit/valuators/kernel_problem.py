@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
-from dvaudit.core.machine import GIB, Cost, Machine
+from dvaudit.core.machine import Cost, Machine
 from dvaudit.valuators.base import Problem
+from dvaudit.valuators.kernel_plan import KernelSettings, choose_plan
 
 if TYPE_CHECKING:
     from dvaudit.kernels import Inverse
+    from dvaudit.kernels.iterative import IterativeInverse
 
 REGRESSION_CUTOFF = 3.0  # robust standard deviations
 MAD_TO_SIGMA = 1.4826  # median absolute deviation of a normal variable, inverted
@@ -40,30 +43,24 @@ def kernel_targets(problem: Problem) -> NDArray[np.float64]:
     return standardised(problem.labels.astype(np.float64))[0][:, None]
 
 
+def robust_spread(residuals: NDArray[np.float64]) -> float:
+    """Return the robust standard deviation of residuals; infinite where it would be 0."""
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(residuals - np.median(residuals))))
+    return spread or math.inf
+
+
 def robust_units(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return |residuals| over their robust standard deviation (0 where that is 0)."""
-    spread = MAD_TO_SIGMA * float(np.median(np.abs(residuals - np.median(residuals))))
-    if spread == 0:
-        return np.zeros_like(residuals)
-    return np.abs(residuals) / spread
+    return np.asarray(np.abs(residuals) / robust_spread(residuals))
 
 
 def kernel_cost(samples: int, dimensions: int, machine: Machine, precision: str) -> Cost:
     """Return the cost of one exact kernel system: Gram matrix, factor, inverse diagonal."""
-    double = precision == "float64" or (
-        precision == "auto" and _bytes(samples, 8) <= machine.memory
-    )
-    operations = samples**2 * dimensions + 2 * samples**3 / 3 + 60 * samples**2
-    speed = machine.flops * (0.7 if double else 1.4)  # of a matrix product's speed, measured
-    needed = _bytes(samples, 8 if double else 4)
-    name = "float64" if double else "float32"
-    plan = f"exact, {name}, one factorisation in place ({needed / GIB:.2g} GiB)"
-    if needed > machine.memory:
-        plan = f"does not fit: {plan}, {machine.memory / GIB:.2g} GiB are free"
-    return Cost(operations / speed, needed, plan)
+    settings = KernelSettings(plan="exact", precision=precision)
+    return choose_plan(samples, dimensions, 1, machine, settings).cost(machine)
 
 
-def repairs(inverse: Inverse, ridge: float) -> list[str]:
+def repairs(inverse: Inverse | IterativeInverse, ridge: float) -> list[str]:
     """Return a sentence for each thing that was repaired to make the system solvable."""
     found = []
     if inverse.gram.duplicate_rows:
@@ -75,24 +72,23 @@ def repairs(inverse: Inverse, ridge: float) -> list[str]:
             f"{inverse.gram.zero_rows:,} samples have no direction (all features zero) and are "
             "taken as unlike every other."
         )
-    if inverse.factor.forced:
-        found.append(f"The ridge was raised from {ridge:g} to {inverse.factor.ridge:g}.")
+    if inverse.forced:
+        found.append(f"The ridge was raised from {ridge:g} to {inverse.ridge:g}.")
     return found
 
 
-def system_stats(inverse: Inverse, ridge: float, precision: str) -> dict[str, Any]:
+def system_stats(
+    inverse: Inverse | IterativeInverse, ridge: float, precision: str
+) -> dict[str, Any]:
     """Return the JSON-able record of how the system was solved."""
     return {
-        "ridge": inverse.factor.ridge,
+        "ridge": inverse.ridge,
         "ridge_asked": ridge,
-        "ridge_forced": inverse.factor.forced,
+        "ridge_forced": inverse.forced,
         "precision": precision,
         "duplicate_rows": inverse.gram.duplicate_rows,
         "zero_rows": inverse.gram.zero_rows,
         "clamped_cosines": inverse.gram.clamped,
+        **inverse.stats,
         "seconds": {name: round(value, 3) for name, value in inverse.seconds.items()},
     }
-
-
-def _bytes(samples: int, width: int) -> int:
-    return int(1.15 * samples * samples * width)

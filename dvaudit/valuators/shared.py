@@ -16,7 +16,9 @@ from dvaudit.core.progress import Progress
 
 if TYPE_CHECKING:
     from dvaudit.features import Features
-    from dvaudit.kernels import KernelSystem
+    from dvaudit.kernels import IterativeSystem, KernelSystem
+
+SystemKey = tuple[str, str, str, bool]  # content, precision, device, iterative
 
 
 class Shared:
@@ -36,7 +38,9 @@ class Shared:
     ) -> None:
         self.extractor, self.settings, self.cache = extractor, settings, cache
         self._features: tuple[tuple[str, int], Features] | None = None
-        self._system: tuple[tuple[str, str, str], KernelSystem] | None = None
+        self._system: tuple[tuple[str, str, str, bool], KernelSystem | IterativeSystem] | None = (
+            None
+        )
 
     def features(self, data: Dataset, *, seed: int, device: str, progress: Progress) -> Features:
         """Return the vectors of `data`, one row per sample."""
@@ -54,12 +58,20 @@ class Shared:
             self._features = (key, made)
         return self._features[1]
 
-    def system(self, vectors: NDArray[np.floating], precision: str, device: str) -> KernelSystem:
+    def system(
+        self,
+        vectors: NDArray[np.floating],
+        precision: str,
+        device: str,
+        *,
+        iterative: bool = False,
+    ) -> KernelSystem | IterativeSystem:
         """Return the kernel system of `vectors`, the same one for the same content."""
-        key = (_digest(vectors), precision, device)
+        key = (_digest(vectors), precision, device, iterative)
         if self._system is None or self._system[0] != key:
             self._system = None  # release the old factor before the next is made
-            self._system = (key, kernels.KernelSystem(vectors, precision, device))
+            make = kernels.IterativeSystem if iterative else kernels.KernelSystem
+            self._system = (key, make(vectors, precision, device))
         return self._system[1]
 
 
