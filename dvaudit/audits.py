@@ -13,16 +13,23 @@ from typing import Any
 
 import pandas as pd
 
-from dvaudit import exporting, jobs, readers, sample, valuators
-from dvaudit.core.dataset import Dataset, Kind, Task
+from dvaudit import exporting, features, findings, jobs, sample, valuators
+from dvaudit.contributions import (
+    estimate_contributors,
+    latest_contributors,
+    start_contributors,
+)
+from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import NotFoundError, UnsuitableDataError
 from dvaudit.core.machine import Cost, this_machine
 from dvaudit.core.progress import Progress, part, silent
-from dvaudit.exporting import Product
+from dvaudit.exporting import Product, Unjudged, planned_changes, unjudged_suggestions
+from dvaudit.findings import CutOff
 from dvaudit.pipeline import Audit, audit, value
 from dvaudit.readers import Preview, load, preview
-from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
+from dvaudit.store import RunKind, RunRecord, Workspace
+from dvaudit.stored import latest, load_stored, queue, ready
 
 __all__ = [
     "DEFAULT_VALUATORS",
@@ -31,32 +38,40 @@ __all__ = [
     "Preview",
     "Product",
     "Progress",
+    "Unjudged",
     "add_sample",
     "audit",
     "cancel",
     "decide",
     "decisions",
     "estimate",
+    "estimate_contributors",
+    "estimate_rest",
     "execute_audit",
     "execute_import",
     "export",
     "find_position",
     "latest_audit",
+    "latest_contributors",
     "load",
     "load_stored",
     "neighbours_of",
     "planned_changes",
     "preview",
     "resume",
+    "set_cut_off",
     "silent",
     "start_audit",
+    "start_contributors",
     "start_import",
     "undo",
+    "unjudged_suggestions",
     "value",
     "workspace",
 ]
 
 DEFAULT_VALUATORS = ("kernel-loo", "cg-score")
+START_SECONDS = 4.0  # until the worker has loaded torch
 TYPICAL_DIMENSIONS = {Kind.IMAGE: 4096, Kind.TABULAR: 128, Kind.VECTOR: 512}
 
 
@@ -85,39 +100,13 @@ def start_import(
         roles: role of each column; what is not named is guessed.
     """
     dataset_id = ws.add_dataset(name, path, copy=copy, roles=dict(roles or {}), task=task)
-    return _queue(ws, dataset_id, RunKind.IMPORT, execute_import.__name__, {})
+    return queue(ws, dataset_id, RunKind.IMPORT, execute_import, {})
 
 
 def execute_import(ws: Workspace, run: RunRecord, progress: Progress) -> None:
     """Read a registered dataset and store its samples and thumbnails; the worker calls this."""
     data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.6))
     ws.finish_dataset(run.dataset_id, data, part(progress, 0.6, 1.0))
-
-
-def load_stored(ws: Workspace, dataset_id: str, progress: Progress = silent) -> Dataset:
-    """Read a dataset of the workspace from its original file, with its stored roles.
-
-    Raises:
-        UnsuitableDataError: the file has changed since its import, so that verdicts and findings
-            would fall on other samples.
-    """
-    record = ws.dataset(dataset_id)
-    data = readers.load(
-        record.source,
-        roles=record.roles or None,
-        task=record.task,
-        name=record.name,
-        progress=progress,
-    )
-    if record.fingerprint not in (None, data.fingerprint):
-        change = ws.source_change(dataset_id) or (
-            "The content is not what was imported; import the dataset again."
-        )
-        raise UnsuitableDataError(
-            f"{record.name} cannot be used: {change} Verdicts given so far belong to the earlier "
-            "content."
-        )
-    return data
 
 
 # Audits
@@ -130,7 +119,7 @@ def estimate(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Cost]:
     """Return what each valuator would cost on a dataset, vectors given."""
-    record = _ready(ws, dataset_id)
+    record = ready(ws, dataset_id)
     assert record.kind is not None
     assert record.samples is not None
     machine = this_machine()
@@ -140,6 +129,26 @@ def estimate(
         )
         for name in names
     }
+
+
+def estimate_rest(ws: Workspace, dataset_id: str, extractor: str | None = None) -> Cost:
+    """Return what an audit costs beside its valuators: start, reading, features and neighbours.
+
+    Features are computed the first time only. `plan` says what is counted.
+    """
+    record = ready(ws, dataset_id)
+    assert record.kind is not None
+    assert record.samples is not None
+    machine, dimensions = this_machine(), TYPICAL_DIMENSIONS[record.kind]
+    extracting = features.extraction_seconds(
+        extractor or features.automatic_for(record.kind), record.samples, machine
+    )
+    near = findings.neighbour_seconds(record.samples, dimensions, machine)
+    plan = "reading, features, neighbours"
+    if extracting is None:
+        plan = "reading, neighbours; features come on top"
+    seconds = START_SECONDS + near + (extracting or 0.0)
+    return Cost(seconds, 4 * record.samples * dimensions, plan)
 
 
 def start_audit(
@@ -159,7 +168,7 @@ def start_audit(
         SettingsError: an unknown valuator or setting, or a value out of bounds.
         UnsuitableDataError: the dataset is not ready, or a valuator does not do its task.
     """
-    record = _ready(ws, dataset_id)
+    record = ready(ws, dataset_id)
     for name in names:
         method = valuators.get(name, (settings or {}).get(name))
         if record.task not in method.tasks:
@@ -175,7 +184,7 @@ def start_audit(
         "seed": seed,
         "device": device,
     }
-    return _queue(ws, dataset_id, RunKind.AUDIT, execute_audit.__name__, params)
+    return queue(ws, dataset_id, RunKind.AUDIT, execute_audit, params)
 
 
 def execute_audit(ws: Workspace, run: RunRecord, progress: Progress) -> None:
@@ -226,8 +235,7 @@ def resume(ws: Workspace, run_id: str) -> None:
 
 def latest_audit(ws: Workspace, dataset_id: str) -> RunRecord | None:
     """Return the newest finished audit of a dataset, or None."""
-    audits_of = ws.runs(dataset_id, RunKind.AUDIT)
-    return next((run for run in audits_of if run.status is RunStatus.DONE), None)
+    return latest(ws, dataset_id, RunKind.AUDIT)
 
 
 # Looking at results
@@ -281,6 +289,11 @@ def find_position(ws: Workspace, run_id: str, sample_id: str) -> int:
     return int(matches[0])
 
 
+def set_cut_off(ws: Workspace, run_id: str, cut: CutOff) -> None:
+    """Choose what counts as flagged in an audit, on every page and in every file, for everybody."""
+    ws.set_cut_off(run_id, cut)
+
+
 # Review
 
 
@@ -306,18 +319,6 @@ def decisions(ws: Workspace, dataset_id: str) -> dict[str, Decision]:
 
 
 # Export
-
-
-def planned_changes(
-    ws: Workspace, dataset_id: str, run_id: str | None = None, *, with_suggestions: bool = False
-) -> dict[str, Decision]:
-    """Return the decisions an export would apply.
-
-    Args:
-        with_suggestions: apply the suggestion to flagged samples that nobody has judged, too.
-    """
-    samples = ws.run_samples(run_id) if run_id and with_suggestions else None
-    return exporting.chosen_decisions(ws.decisions(dataset_id), samples, with_suggestions)
 
 
 def export(
@@ -357,21 +358,3 @@ def add_sample(ws: Workspace) -> str:
     jobs.work_here(ws, run.id)
     jobs.work_here(ws, start_audit(ws, run.dataset_id))
     return run.dataset_id
-
-
-def _queue(
-    ws: Workspace, dataset_id: str, kind: RunKind, function: str, params: dict[str, Any]
-) -> str:
-    run_id = ws.add_run(dataset_id, kind, {"function": f"{__name__}:{function}", **params})
-    jobs.submit(ws, run_id)
-    return run_id
-
-
-def _ready(ws: Workspace, dataset_id: str) -> DatasetRecord:
-    record = ws.dataset(dataset_id)
-    if record.fingerprint is None:
-        raise UnsuitableDataError(
-            f"{record.name} is not ready: its import is {record.status}. Wait for it, or import "
-            "the file again."
-        )
-    return record

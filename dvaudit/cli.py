@@ -12,7 +12,7 @@ from typing import Annotated, Any, ParamSpec
 import typer
 
 from dvaudit import audits, serving, valuators
-from dvaudit.core.dataset import Dataset
+from dvaudit.core.dataset import Dataset, Role
 from dvaudit.core.errors import DvauditError, SettingsError, some
 from dvaudit.core.settings import SettingSpec
 
@@ -74,6 +74,12 @@ def audit_command(
     label: Annotated[str | None, typer.Option(help="Label column.")] = None,
     id: Annotated[str | None, typer.Option(help="Column of unique sample names.")] = None,
     group: Annotated[str | None, typer.Option(help="Column of contributor names.")] = None,
+    trusted: Annotated[
+        Path | None, typer.Option(help="Dataset whose labels are known to be right.")
+    ] = None,
+    trusted_column: Annotated[
+        str | None, typer.Option(help="Column that marks trusted samples: true or false.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="classification or regression.")] = None,
     valuator: Annotated[list[str] | None, typer.Option(help="Method; may be repeated.")] = None,
     set: Annotated[list[str] | None, typer.Option(help="NAME.key=value; may be repeated.")] = None,
@@ -90,11 +96,14 @@ def audit_command(
     ] = None,
 ) -> None:
     """Audit a dataset and write samples, corrections and a report to a folder."""
-    data = audits.load(path, label=label, id=id, group=group, task=task)
+    marked = {trusted_column: Role.TRUSTED} if trusted_column else None
+    data = audits.load(path, label=label, id=id, group=group, task=task, roles=marked)
     typer.echo(_dataset_line(data))
+    vouched = None if trusted is None else audits.load(trusted, label=label, task=data.task)
     done = audits.audit(
         data,
         valuator or list(audits.DEFAULT_VALUATORS),
+        trusted=vouched,
         seed=seed,
         device=device,
         extractor=features,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 from dvaudit import readers, reporting, reports
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.findings import CutOff, flags
 from dvaudit.reports.files import CORRECTION_COLUMNS
 from dvaudit.store import RunRecord, Workspace
 
@@ -24,20 +26,86 @@ class Product(StrEnum):
     REPORT = "report"
 
 
-def chosen_decisions(
-    decisions: Mapping[str, Decision], samples: pd.DataFrame | None, with_suggestions: bool
-) -> dict[str, Decision]:
-    """Return the decisions to apply: the verdicts and, if asked, unreviewed suggestions.
+MANY_FLAGS = 1.5  # times the labels estimated to be wrong: most flags may then be on right ones
 
-    A suggestion is applied to a flagged sample that has one and that nobody has judged.
+
+@dataclass(frozen=True)
+class Unjudged:
+    """The suggestions that an export applies, when asked to, with no person having looked.
+
+    Attributes:
+        flagged: samples above the cut-off.
+        wrong: labels estimated to be wrong; None where there is no estimate.
+        decisions: what would be applied, by sample id: the suggestions of the `wrong` most
+            suspicious flagged samples (of all flagged without an estimate) that have one and no
+            verdict.
     """
-    chosen = dict(decisions)
-    if not with_suggestions or samples is None:
-        return chosen
-    open_ones = samples[samples["flagged"] & samples["suggested_label"].notna()]
-    for sample_id, label in zip(open_ones["id"], open_ones["suggested_label"], strict=True):
-        chosen.setdefault(sample_id, Decision(sample_id, Verdict.RELABEL, str(label)))
-    return chosen
+
+    flagged: int
+    wrong: int | None
+    decisions: Mapping[str, Decision]
+
+    @property
+    def considered(self) -> int:
+        """How many of the flagged samples may be relabelled unseen, most suspicious first."""
+        return self.flagged if self.wrong is None else min(self.wrong, self.flagged)
+
+    @property
+    def too_many_flags(self) -> bool:
+        """True where far more samples are flagged than labels are estimated to be wrong."""
+        return self.wrong is not None and self.flagged > MANY_FLAGS * self.wrong
+
+
+def unjudged(
+    samples: pd.DataFrame,
+    cut: CutOff,
+    decisions: Mapping[str, Decision],
+    rate: float | None,
+    labelled: int,
+) -> Unjudged:
+    """Return the suggestions that nobody has judged, at most as many as labels are wrong.
+
+    Args:
+        samples: as in findings.Findings.
+        decisions: standing verdicts by sample id.
+        rate: the estimated share of wrong labels among the `labelled` samples; None for none.
+    """
+    wrong = None if rate is None else round(rate * labelled)
+    ranked = samples[flags(samples, cut)].sort_values("suspicion_rank", kind="stable")
+    worst = ranked if wrong is None else ranked.head(wrong)
+    worst = worst[worst["suggested_label"].notna()]
+    suggested = {
+        name: Decision(name, Verdict.RELABEL, str(label))
+        for name, label in zip(worst["id"], worst["suggested_label"], strict=True)
+        if name not in decisions
+    }
+    return Unjudged(len(ranked), wrong, suggested)
+
+
+def planned_changes(
+    ws: Workspace, dataset_id: str, run_id: str | None = None, *, with_suggestions: bool = False
+) -> dict[str, Decision]:
+    """Return the decisions an export would apply.
+
+    Args:
+        with_suggestions: apply `unjudged_suggestions` of the audit, too.
+    """
+    verdicts = ws.decisions(dataset_id)
+    if not (run_id and with_suggestions):
+        return verdicts
+    return {**verdicts, **unjudged_suggestions(ws, dataset_id, run_id).decisions}
+
+
+def unjudged_suggestions(ws: Workspace, dataset_id: str, run_id: str) -> Unjudged:
+    """Return the suggestions of an audit for samples that nobody has judged; see `unjudged`."""
+    summary = ws.run_summary(run_id)
+    return unjudged(
+        ws.run_samples(run_id),
+        ws.cut_off(run_id),
+        ws.decisions(dataset_id),
+        summary["error_rate"]["rate"],
+        summary["labelled"],
+    )
 
 
 def write_dataset(data: Dataset, decisions: Mapping[str, Decision], folder: Path) -> Path:
@@ -53,11 +121,16 @@ def write_product(
     decisions: Mapping[str, Decision],
     folder: Path,
 ) -> Path:
-    """Write one product of an audit, other than the dataset, into `folder`; return the file."""
+    """Write one product of an audit, other than the dataset, into `folder`; return the file.
+
+    What counts as flagged is decided by the cut-off chosen for the run.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if product is Product.REPORT:
         return reports.write_html(reporting.stored_report(ws, run), folder)
-    samples = with_verdicts(ws.run_samples(run.id), decisions)
+    found = ws.run_samples(run.id)
+    found = found.assign(flagged=flags(found, ws.cut_off(run.id)))
+    samples = with_verdicts(found, decisions)
     if product is Product.FLAGGED:
         return reports.write_csv(reports.flagged(samples), folder / "flagged.csv")
     return reports.write_csv(corrections(samples), folder / "corrections.csv")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dvaudit import findings, reporting, reports, valuators
@@ -20,6 +21,7 @@ from dvaudit.core.errors import SettingsError
 from dvaudit.core.progress import Progress, part, silent
 from dvaudit.core.result import ValuationResult
 from dvaudit.findings import Findings
+from dvaudit.valuators import Level
 
 SCHEMA_VERSION = 1
 RECORDED_PACKAGES = ("dvaudit", "numpy", "pandas", "scipy", "scikit-learn", "torch", "pillow")
@@ -30,7 +32,8 @@ class Audit:
     """A finished audit.
 
     Attributes:
-        results: by valuator name, in the order asked for.
+        results: by valuator name, in the order asked for: of methods that value samples.
+        contributors: the same of methods that value contributors.
         record: schema version, fingerprint, settings, seed, device, versions and timings: enough
             to run the audit again; JSON-able.
     """
@@ -39,6 +42,7 @@ class Audit:
     results: Mapping[str, ValuationResult]
     findings: Findings
     record: Mapping[str, Any]
+    contributors: Mapping[str, ValuationResult] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per sample: the consensus, then each valuator's own columns."""
@@ -49,26 +53,59 @@ class Audit:
         return reporting.summary_of(self.data, self.findings, dict(self.record))
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write samples, corrections, report.html and audit.json; return their paths."""
+        """Write samples, corrections, report.html and audit.json; return their paths.
+
+        A method that values contributors adds contributors.csv.
+        """
         report = reporting.report_of(self.data, self.findings, dict(self.record))
-        return reports.write_all(report, Path(folder))
+        written = reports.write_all(report, Path(folder))
+        for result in self.contributors.values():
+            written.append(
+                reports.write_csv(contributor_frame(result), Path(folder) / "contributors.csv")
+            )
+        return written
+
+
+def contributor_frame(result: ValuationResult) -> pd.DataFrame:
+    """Return one row per contributor: contributor, samples, value, std_error, and the rest."""
+    columns = dict(result.columns)
+    errors = np.zeros(len(result.ids)) if result.std_errors is None else result.std_errors
+    return pd.DataFrame(
+        {
+            "contributor": list(result.ids),
+            "samples": columns.pop("samples").astype(np.int64),
+            "value": result.values,
+            "std_error": errors,
+            **columns,
+        }
+    )
 
 
 def value(
     data: Dataset,
     valuator: str,
     *,
+    trusted: Dataset | None = None,
     seed: int = 0,
     device: str = "auto",
     extractor: str | None = None,
     progress: Progress = silent,
     **settings: Any,
 ) -> ValuationResult:
-    """Value every labelled sample by one method; its settings go in as keywords."""
+    """Value every labelled sample, or contributor, by one method; its settings are keywords.
+
+    Args:
+        trusted: samples whose labels are known to be right, for the methods that need them.
+    """
     method = valuators.get(valuator, settings)
     shared = valuators.Shared(extractor)
     return method.value(
-        data, seed=seed, device=resolve_device(device), progress=progress, shared=shared
+        data,
+        trusted=trusted,
+        seed=seed,
+        device=resolve_device(device),
+        progress=progress,
+        shared=shared,
     )
 
 
@@ -76,6 +113,7 @@ def audit(
     data: Dataset,
     names: Sequence[str] = ("kernel-loo", "cg-score"),
     *,
+    trusted: Dataset | None = None,
     seed: int = 0,
     device: str = "auto",
     extractor: str | None = None,
@@ -87,6 +125,7 @@ def audit(
     """Value `data` by each method of `names` and gather the findings.
 
     Args:
+        trusted: samples whose labels are known to be right, for the methods that need them.
         extractor: feature extractor; None chooses by the kind of data.
         settings: by valuator name, setting names and values.
         cache: folder where feature vectors are kept by content.
@@ -98,21 +137,26 @@ def audit(
     methods = _methods(names, settings or {})
     place = resolve_device(device)
     shared = valuators.Shared(extractor, extractor_settings, cache)
+    sample_methods = [method for method in methods if method.level is Level.SAMPLE]
     vectors = shared.features(data, seed=seed, device=place, progress=part(progress, 0.0, 0.25))
     results = {}
-    for index, method in enumerate(methods):
+    # Contributors come last: their features are those of the data with the trusted set.
+    ordered = [*sample_methods, *(method for method in methods if method not in sample_methods)]
+    for index, method in enumerate(ordered):
         low, high = (0.25 + 0.55 * (index + step) / len(methods) for step in (0, 1))
         results[method.name] = method.value(
             data,
+            trusted=trusted,
             seed=seed,
             device=place,
             progress=_named(part(progress, low, high), method.title),
             shared=shared,
         )
+    of_samples = {method.name: results[method.name] for method in sample_methods}
     found = findings.find(
         data,
         vectors.matrix,
-        results,
+        of_samples,
         progress=_named(part(progress, 0.8, 1.0), "Findings"),
     )
     record = {
@@ -136,12 +180,13 @@ def audit(
         "seconds": round(time.perf_counter() - start, 3),
     }
     progress(1.0, "Done")
-    return Audit(data, results, found, record)
+    of_contributors = {name: made for name, made in results.items() if name not in of_samples}
+    return Audit(data, of_samples, found, record, of_contributors)
 
 
 def _methods(
     names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]
-) -> list[valuators.Valuator]:
+) -> list[valuators.Method]:
     if not names:
         raise SettingsError(f"Name at least one valuator of: {', '.join(valuators.names())}.")
     repeated = sorted({name for name in names if list(names).count(name) > 1})

@@ -11,7 +11,14 @@ import pandas as pd
 
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.pictures import open_image
-from dvaudit.findings import ErrorRate, Findings
+from dvaudit.findings import (
+    CutBy,
+    ErrorRate,
+    Findings,
+    classes_at,
+    confusions_among,
+    flags,
+)
 from dvaudit.reports import Report
 from dvaudit.store import RunRecord, Workspace
 
@@ -58,11 +65,17 @@ def summary_of(data: Dataset, findings: Findings, record: dict[str, Any]) -> dic
 
 
 def stored_report(ws: Workspace, run: RunRecord) -> Report:
-    """Return the report of an audit of the workspace, with the verdicts as they stand."""
+    """Return the report of an audit of the workspace, with verdicts and cut-off as they stand."""
     dataset, summary = ws.dataset(run.dataset_id), ws.run_summary(run.id)
     samples, duplicates = ws.run_samples(run.id), ws.run_table(run.id, "duplicates")
     assert dataset.kind is not None
     assert dataset.task is not None
+    cut = ws.cut_off(run.id)
+    samples = samples.assign(flagged=flags(samples, cut))
+    classes, confusions = ws.run_table(run.id, "classes"), ws.run_table(run.id, "confusions")
+    if cut.by is not CutBy.METHODS:
+        classes = classes_at(classes, samples, dataset.task)
+        confusions = confusions_among(samples, dataset.task)
     pictures = {}
     if dataset.kind == "image":
         pictures = _pictures(samples, duplicates, ws.thumbnails(dataset.id).read)
@@ -73,15 +86,16 @@ def stored_report(ws: Workspace, run: RunRecord) -> Report:
         fingerprint=dataset.fingerprint or "",
         created=summary["record"]["created"],
         samples=samples,
-        classes=ws.run_table(run.id, "classes"),
+        classes=classes,
         duplicates=duplicates,
-        confusions=ws.run_table(run.id, "confusions"),
+        confusions=confusions,
         error_rate=ErrorRate(**summary["error_rate"]),
         record=summary["record"],
         decisions=ws.decisions(dataset.id),
         thumbnails=pictures,
         notes=tuple(summary["notes"]),
         unreadable=dataset.unreadable,
+        cut_off=cut,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
-from dvaudit.core.errors import NotFoundError
+from dvaudit.core.errors import NotFoundError, SettingsError
 
 
 def app_folder() -> Path:
@@ -28,9 +30,39 @@ def app_folder() -> Path:
     )
 
 
+def require_free(address: str, port: int) -> None:
+    """Refuse an address and port that the app could not listen on.
+
+    Raises:
+        SettingsError: the port is taken or not permitted, or the address is not this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, target = found[0]
+        with socket.socket(family, kind, protocol) as trial:
+            # As the server does: connections of one that was just stopped do not hold the port.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((target[0], port, *target[2:]))  # getaddrinfo takes the port modulo 65,536
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise SettingsError(
+                f"Port {port} of {address} is taken by another program, perhaps by dvaudit itself. "
+                "Choose another port with --port."
+            ) from error
+        raise SettingsError(
+            f"The app cannot listen at {address}, port {port}: {error}. "
+            "Choose others with --address and --port."
+        ) from error
+
+
 def serve(address: str, port: int) -> int:
-    """Serve the app until it is stopped; return its exit status."""
+    """Serve the app until it is stopped; return its exit status.
+
+    Raises:
+        SettingsError: the address cannot be listened on, most often because the port is taken.
+    """
     folder = app_folder()
+    require_free(address, port)
     print(f"dvaudit is at http://{address}:{port}  (stop with Ctrl+C)", flush=True)
     command = [
         sys.executable,

@@ -35,7 +35,7 @@ if dataset.status is DatasetStatus.READY:
 else:
     imports = ws.runs(dataset.id, RunKind.IMPORT)
     if imports:
-        follow(ws, imports[0])
+        follow(ws, imports[0], change=lambda: importing.set_up_again(dataset))
     else:
         empty_state("Nothing was imported", "Remove this dataset, and add the file again.")
 

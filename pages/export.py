@@ -14,6 +14,7 @@ st.caption(f"{plain(dataset.name)}. The original stays as it is; what you export
 decisions = export_view.choose_changes(ws, dataset, run)
 export_view.change_counts(decisions)
 st.subheader("Files")
+export_view.cut_off_note(ws, run)
 export_view.downloads(ws, dataset, run, decisions)
 st.subheader("What changes")
 export_view.changes(ws, run, decisions)

@@ -30,7 +30,7 @@ ranked, classes, duplicates = st.tabs(
 with ranked:
     left, right = st.columns([1, 3.4], gap="medium")
     with left:
-        wanted, flagged = samples_view.filters(run, dataset, frame)
+        wanted, flagged = samples_view.filters(ws, run, dataset, frame)
     decisions = audits.decisions(ws, dataset.id)
     with right:
         positions = select(frame, flagged, wanted, decisions)

@@ -21,6 +21,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dvaudit.serving",),
     ("dvaudit",),
     ("dvaudit.audits",),
+    ("dvaudit.contributions",),
+    ("dvaudit.stored",),
     ("dvaudit.pipeline",),
     ("dvaudit.exporting",),
     ("dvaudit.reporting", "dvaudit.sample"),
@@ -33,7 +35,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 DEPTH = {unit: depth for depth, units in enumerate(LAYERS) for unit in units}
 ENGINE_LIBRARIES = {
-    "torch", "torchvision", "numpy", "scipy", "pandas", "sklearn", "pyarrow", "PIL",
+    "torch", "torchvision", "numpy", "scipy", "pandas", "sklearn", "threadpoolctl", "pyarrow",
+    "PIL",
 }  # fmt: skip
 ENGINE_DEPTH = DEPTH["dvaudit.valuators"]
 

@@ -32,6 +32,7 @@ class Role(StrEnum):
     LABEL = "label"
     ID = "id"
     GROUP = "group"
+    TRUSTED = "trusted"
     PATH = "path"
     IGNORED = "ignored"
     NUMERIC = "numeric"
@@ -92,6 +93,7 @@ class Dataset:
         roles: role of every input column, in input order.
         vectors: (n, d) float64 feature vectors (Kind.VECTOR).
         groups: (n,) contributor names.
+        trusted: (n,) True where a person vouches for the sample and its label.
         unreadable: what was left out.
         notes: conversions and guesses a person should know of, one sentence each.
     """
@@ -110,6 +112,7 @@ class Dataset:
     roles: Mapping[str, Role] = field(default_factory=dict)
     vectors: NDArray[np.float64] | None = None
     groups: NDArray[np.object_] | None = None
+    trusted: NDArray[np.bool_] | None = None
     unreadable: tuple[Unreadable, ...] = ()
     notes: tuple[str, ...] = ()
 

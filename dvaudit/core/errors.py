@@ -13,6 +13,10 @@ class UnreadableInputError(DvauditError):
     """A file or folder that no reader can turn into a dataset."""
 
 
+class MissingSourceError(UnreadableInputError):
+    """The file or folder that holds the samples is gone, so none of them can be read."""
+
+
 class UnsuitableDataError(DvauditError):
     """Readable data that a method or feature extractor cannot work on."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 GIB = 1 << 30
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,15 @@ class Cost:
     seconds: float
     bytes: int
     plan: str
+
+
+def size_text(bytes_: float) -> str:
+    """Return "812 B", "1.2 GB", "16 GB": powers of 1000, two significant digits below ten."""
+    step = 0
+    while bytes_ >= 999.5 and step < len(_UNITS) - 1:
+        bytes_, step = bytes_ / 1000, step + 1
+    digits = 1 if step and bytes_ < 9.95 else 0
+    return f"{bytes_:.{digits}f} {_UNITS[step]}"
 
 
 def this_machine() -> Machine:

@@ -29,7 +29,13 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+_DEEP_MODES = {
+    **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N"), "16-bit grey"),
+    "I": "32-bit grey",
+    "F": "floating-point grey",
+}
+DEEP_NAMES = tuple(dict.fromkeys(_DEEP_MODES.values()))  # as stored_mode calls them
+_STORED_MODE = "dvaudit_stored_mode"
 
 
 def open_image(data: bytes) -> Image.Image:
@@ -58,8 +64,15 @@ def open_image(data: bytes) -> Image.Image:
         raise UnreadableInputError(f"the picture is damaged or cut off ({error})") from error
     orientation = _orientation(image)
     if image.mode in _DEEP_MODES:
+        name = _DEEP_MODES[image.mode]
         image = Image.fromarray(_eight_bits(np.asarray(image)))
+        image.info[_STORED_MODE] = name
     return image if orientation is None else image.transpose(orientation)
+
+
+def stored_mode(image: Image.Image) -> str:
+    """Return the mode of a picture of `open_image` in its file: Pillow's, or one of DEEP_NAMES."""
+    return str(image.info.get(_STORED_MODE, image.mode))
 
 
 def as_rgb(image: Image.Image) -> Image.Image:

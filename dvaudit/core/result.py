@@ -27,6 +27,10 @@ class ValuationResult:
         columns: the method's own quantities, (n,) each, under their paper names.
         status: one sentence: what was done, and what was repaired on the way.
         stats: ridge, clamps, duplicates, seconds per stage, device, plan; JSON-able.
+        tables: further tables by name, where a method makes any.
+
+    A method that values contributors has one row per contributor: `ids` are their names, and
+    `given_labels` are None.
     """
 
     valuator: str
@@ -42,6 +46,7 @@ class ValuationResult:
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     status: str = ""
     stats: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def suspicion_ranks(self) -> NDArray[np.float64]:
         """(n,) 1 = most suspicious; ties keep input order; NaN where the sample was not scored."""

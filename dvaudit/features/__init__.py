@@ -6,6 +6,7 @@ chosen extractor needs.
 
 from dvaudit.features.backbone import Backbone
 from dvaudit.features.base import Extractor, Features
+from dvaudit.features.effort import extraction_seconds
 from dvaudit.features.extraction import automatic, automatic_for, extract
 from dvaudit.features.patches import Patches
 from dvaudit.features.pixels import Pixels
@@ -27,6 +28,7 @@ __all__ = [
     "automatic",
     "automatic_for",
     "extract",
+    "extraction_seconds",
     "extractors",
     "get",
     "names",

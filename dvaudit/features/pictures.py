@@ -14,7 +14,7 @@ from PIL import Image
 
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.errors import UnreadableInputError, UnsuitableDataError
-from dvaudit.core.pictures import as_rgb, open_image
+from dvaudit.core.pictures import as_rgb, open_image, stored_mode
 
 NATIVE_SIDE = 64  # images of one size, no side longer than this, stay as they are
 SIDES = (32, 64)  # what other images are resized to
@@ -68,7 +68,7 @@ class Pictures:
             )
         if self.recoloured:
             modes = ", ".join(f"{count:,} {mode}" for mode, count in self.recoloured.most_common())
-            target = "grey" if shape.channels == 1 else "RGB"
+            target = "8-bit grey" if shape.channels == 1 else "RGB"
             converted = self.recoloured.total()
             out.append(
                 f"{converted:,} of {total:,} images {_verb(converted)} converted to {target} "
@@ -104,13 +104,11 @@ class Pictures:
     def _decode(self, index: int, content: bytes) -> _Decoded:
         image = opened(self.data, index, content)
         shape = self.shape
-        mode, resized = "", image.size != (shape.width, shape.height)
+        stored, resized = stored_mode(image), image.size != (shape.width, shape.height)
+        mode = "" if stored in (_GREY_MODES if shape.channels == 1 else {"RGB"}) else stored
         if shape.channels == 1:
-            if image.mode != "L":
-                mode = "" if image.mode in _GREY_MODES else image.mode
-                image = as_rgb(image).convert("L")
-        elif image.mode != "RGB":
-            mode = image.mode
+            image = image if image.mode == "L" else as_rgb(image).convert("L")
+        else:
             image = as_rgb(image)
         if resized:
             image = image.resize((shape.width, shape.height), Image.Resampling.BILINEAR)
@@ -122,7 +120,7 @@ class Pictures:
 class _Decoded:
     pixels: NDArray[np.uint8]
     resized: bool
-    mode: str  # Pillow's mode before the conversion; empty where none was needed
+    mode: str  # as stored, before the conversion; empty where none was needed
 
 
 def pictures(

@@ -3,9 +3,17 @@
 Pure functions on arrays and results; importing them loads neither torch nor scikit-learn.
 """
 
-from dvaudit.findings.classes import class_table, confusion_table
+from dvaudit.core.cut_off import CutBy, CutOff
+from dvaudit.findings.classes import class_table, classes_at, confusion_table, confusions_among
 from dvaudit.findings.consensus import consensus
-from dvaudit.findings.cutoff import Cut, cut_at_margin, cut_at_rank, cut_at_share
+from dvaudit.findings.cutoff import (
+    Cut,
+    cut_at_margin,
+    cut_at_rank,
+    cut_at_share,
+    flags,
+)
+from dvaudit.findings.effort import neighbour_seconds
 from dvaudit.findings.error_rate import estimate_error_rate
 from dvaudit.findings.find import find
 from dvaudit.findings.mislabels import reasons
@@ -23,13 +31,17 @@ from dvaudit.findings.types import (
 __all__ = [
     "Consensus",
     "Cut",
+    "CutBy",
+    "CutOff",
     "DuplicateGroups",
     "ErrorRate",
     "Findings",
     "Neighbours",
     "Outliers",
     "class_table",
+    "classes_at",
     "confusion_table",
+    "confusions_among",
     "consensus",
     "cut_at_margin",
     "cut_at_rank",
@@ -37,6 +49,8 @@ __all__ = [
     "estimate_error_rate",
     "find",
     "find_outliers",
+    "flags",
     "nearest",
+    "neighbour_seconds",
     "reasons",
 ]

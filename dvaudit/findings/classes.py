@@ -27,7 +27,9 @@ def class_table(data: Dataset, found: Consensus) -> pd.DataFrame:
     margin_sum = np.bincount(codes[scored], weights=found.margins[scored], minlength=k)
     margin_count = np.bincount(codes[scored], minlength=k)
     classification = data.task is Task.CLASSIFICATION
-    confused = _most_confused_with(codes, found, k) if classification else [None] * k
+    confused: list[str | None] = [None] * k
+    if classification:
+        confused = _most_confused_with(codes, found.flagged, found.suggested_labels, k)
     notes = [_note(int(count), int(samples.sum()), k) for count in samples]
     return pd.DataFrame(
         {
@@ -47,24 +49,56 @@ def class_table(data: Dataset, found: Consensus) -> pd.DataFrame:
 
 def confusion_table(data: Dataset, found: Consensus) -> pd.DataFrame:
     """Return the flagged samples by given and suggested label; see Findings.confusions."""
-    columns = ["given_label", "suggested_label", "samples", "share", "examples"]
-    if data.task is not Task.CLASSIFICATION:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
-    suggests = np.array([label is not None for label in found.suggested_labels], dtype=bool)
-    rows = np.flatnonzero(found.flagged & data.labelled & suggests)
-    rows = rows[np.argsort(found.ranks[rows], kind="stable")]
-    given = data.label_text()
     frame = pd.DataFrame(
         {
-            "given_label": given[rows],
-            "suggested_label": found.suggested_labels[rows],
-            "id": np.array([data.ids[i] for i in rows], dtype=object),
+            "id": np.asarray(data.ids, dtype=object),
+            "given_label": data.label_text(),
+            "suspicion_rank": found.ranks,
+            "flagged": found.flagged,
+            "suggested_label": found.suggested_labels,
         }
     )
+    return confusions_among(frame, data.task)
+
+
+def classes_at(classes: pd.DataFrame, samples: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return a class table with its flags counted again, as Findings.samples has them now."""
+    if classes.empty:
+        return classes
+    codes = _codes_of(classes, samples, task)
+    flagged = samples["flagged"].to_numpy(dtype=bool) & (codes >= 0)
+    counts = np.bincount(codes[flagged], minlength=len(classes))
+    again = classes.assign(
+        flagged=counts.astype(np.int64),
+        share_flagged=counts / np.maximum(classes["samples"].to_numpy(), 1),
+    )
+    if task is not Task.CLASSIFICATION:
+        return again
+    suggested = samples["suggested_label"].to_numpy(dtype=object)
+    confused = _most_confused_with(codes, flagged, suggested, len(classes))
+    return again.assign(most_confused_with=np.array(confused, dtype=object))
+
+
+def _codes_of(classes: pd.DataFrame, samples: pd.DataFrame, task: Task) -> NDArray[np.int64]:
+    """Return (n,) the row of the class table that each sample belongs to, -1 for none."""
+    given = samples["given_label"]
+    if task is Task.CLASSIFICATION:
+        codes = pd.Index(classes["class"]).get_indexer(pd.Index(given))
+        return np.asarray(codes, dtype=np.int64)
+    return _quarters(pd.to_numeric(given).to_numpy(dtype=float, na_value=np.nan))[0]
+
+
+def confusions_among(samples: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return the flagged rows of Findings.samples by label pair; see Findings.confusions."""
+    columns = ["given_label", "suggested_label", "samples", "share", "examples"]
+    if task is not Task.CLASSIFICATION:
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+    given = samples["given_label"]
+    chosen = samples["flagged"] & given.notna() & samples["suggested_label"].notna()
+    frame = samples[chosen].sort_values("suspicion_rank", kind="stable")
     pairs = frame.groupby(["given_label", "suggested_label"], sort=False)["id"]
     table = pairs.agg(samples="size", examples=lambda ids: list(ids[:EXAMPLES])).reset_index()
-    sizes = pd.Series(given[data.labelled]).value_counts()
-    table["share"] = table["samples"] / table["given_label"].map(sizes).astype(float)
+    table["share"] = table["samples"] / table["given_label"].map(given.value_counts()).astype(float)
     ordered = table.sort_values("samples", ascending=False, kind="stable", ignore_index=True)
     return ordered[columns].astype({"samples": np.int64, "share": np.float64})
 
@@ -78,20 +112,27 @@ def _groups(data: Dataset) -> tuple[NDArray[np.int64], list[str]]:
         return np.full(len(data), MISSING_CLASS), []
     if data.task is Task.CLASSIFICATION:
         return data.labels.astype(np.int64), list(data.class_names)
-    known = data.labelled
-    edges = np.unique(np.percentile(data.labels[known], [0, 25, 50, 75, 100]))
-    codes = np.full(len(data), MISSING_CLASS, dtype=np.int64)
-    codes[known] = np.searchsorted(edges[1:-1], data.labels[known], side="right")
+    return _quarters(data.labels.astype(np.float64))
+
+
+def _quarters(targets: NDArray[np.float64]) -> tuple[NDArray[np.int64], list[str]]:
+    """Return (n,) the quarter of each target by rank, -1 for NaN, and the quarters' names."""
+    known = np.isfinite(targets)
+    edges = np.unique(np.percentile(targets[known], [0, 25, 50, 75, 100]))
+    codes = np.full(len(targets), MISSING_CLASS, dtype=np.int64)
+    codes[known] = np.searchsorted(edges[1:-1], targets[known], side="right")
     if len(edges) == 1:
         return codes, [f"{edges[0]:.6g}"]
     return codes, [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
 
 
-def _most_confused_with(codes: NDArray[np.int64], found: Consensus, k: int) -> list[str | None]:
+def _most_confused_with(
+    codes: NDArray[np.int64], flagged: NDArray[np.bool_], suggested: NDArray[np.object_], k: int
+) -> list[str | None]:
     """Return per class the label most often suggested for its flagged samples."""
     out: list[str | None] = [None] * k
-    rows = np.flatnonzero(found.flagged & (codes >= 0))
-    frame = pd.DataFrame({"code": codes[rows], "to": found.suggested_labels[rows]}).dropna()
+    rows = np.flatnonzero(flagged & (codes >= 0))
+    frame = pd.DataFrame({"code": codes[rows], "to": suggested[rows]}).dropna()
     # Stable: of equally frequent labels, the one met first.
     counts = frame.value_counts(sort=True).sort_values(ascending=False, kind="stable")
     firsts = counts.reset_index().drop_duplicates("code")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from dvaudit.core.cut_off import CutBy, CutOff
 from dvaudit.core.errors import SettingsError
 
 
@@ -60,3 +62,14 @@ def cut_at_share(ranks: NDArray[np.float64], share: float) -> Cut:
 def _last_rank(ranks: NDArray[np.float64], flagged: NDArray[np.bool_]) -> int:
     reached = ranks[flagged & np.isfinite(ranks)]
     return int(reached.max()) if len(reached) else 0
+
+
+def flags(samples: pd.DataFrame, cut: CutOff) -> NDArray[np.bool_]:
+    """Return (n,) which samples of a findings table lie above the cut-off."""
+    if cut.by is CutBy.METHODS:
+        return samples["flagged"].fillna(False).to_numpy(dtype=bool)
+    ranks = samples["suspicion_rank"].to_numpy(dtype=float, na_value=np.nan)
+    if cut.by is CutBy.RANK:
+        return cut_at_rank(ranks, cut.rank).flagged
+    margins = samples["margin"].to_numpy(dtype=float, na_value=np.nan)
+    return cut_at_margin(margins, ranks, cut.margin).flagged

@@ -18,7 +18,7 @@ from dvaudit.jobs.liveness import ending, is_held, kill_group, process_exists
 from dvaudit.store import RunKind, RunStatus, Workspace
 from dvaudit.store.runs import ActiveRun
 
-LIMITS: Final[Mapping[RunKind, int]] = {RunKind.AUDIT: 1, RunKind.IMPORT: 1}
+LIMITS: Final[Mapping[RunKind, int]] = dict.fromkeys(RunKind, 1)
 GRACE: Final = 5.0  # seconds between a request to stop and the kill
 START_GRACE: Final = 30.0  # seconds a worker may take to its lock when nobody can see its process
 WORKER: Final = "dvaudit.jobs.worker"

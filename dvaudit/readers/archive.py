@@ -15,7 +15,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dvaudit.core.errors import UnreadableInputError, some
+from dvaudit.core.errors import MissingSourceError, UnreadableInputError, some
 
 MAX_ENTRIES = 1_000_000
 MAX_FILE = 256 << 20
@@ -26,6 +26,8 @@ MAX_NAME = 512
 MAX_DEPTH = 32
 
 _LOCAL_HEADER = 30
+_LOCAL_MAGIC = b"PK\x03\x04"
+_NO_DIRECTORY = "File is not a zip file"  # what zipfile says where the directory is not found
 _UTF8_FLAG = 0x800
 _ENCRYPTED_FLAG = 0x1
 _RESERVED = frozenset(
@@ -57,12 +59,35 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     """Open a zip.
 
     Raises:
-        UnreadableInputError: absent, no zip, or damaged.
+        MissingSourceError: the file is gone.
+        UnreadableInputError: no zip, or damaged.
     """
     try:
         return zipfile.ZipFile(path)
+    except FileNotFoundError as error:
+        raise gone(path) from error
+    except zipfile.BadZipFile as error:
+        raise UnreadableInputError(f"{path.name} {_no_zip(path, error)}") from error
     except (*DAMAGED, NotImplementedError) as error:
         raise UnreadableInputError(f"{path.name} cannot be opened as a zip: {error}") from error
+
+
+def gone(path: Path) -> MissingSourceError:
+    """Return the refusal for a file or folder that was there before."""
+    return MissingSourceError(
+        f"{path} is gone: it was moved or deleted. Put it back, or import the data again."
+    )
+
+
+def _no_zip(path: Path, error: zipfile.BadZipFile) -> str:
+    with path.open("rb") as file:
+        begins_well = file.read(len(_LOCAL_MAGIC)) == _LOCAL_MAGIC
+    if begins_well and str(error) == _NO_DIRECTORY:
+        return (
+            f"seems to be cut off after {path.stat().st_size:,} bytes: it begins as a zip, but the "
+            "list of its files, which comes last, is missing. Copy or download it again."
+        )
+    return f"cannot be opened as a zip: {error}"
 
 
 def members(archive: zipfile.ZipFile, name: str) -> list[Member]:

@@ -70,6 +70,8 @@ def write_frame(data: Dataset, changes: Changes, target: Path) -> None:
             columns[name] = list(data.ids)
         elif role is Role.GROUP:
             columns[name] = data.groups
+        elif role is Role.TRUSTED:
+            columns[name] = data.trusted
         else:
             ignored.append(f"'{name}'")
     if changes.labels and Role.LABEL not in data.roles.values():

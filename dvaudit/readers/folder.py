@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dvaudit.core.dataset import Unreadable
 from dvaudit.core.errors import UnreadableInputError
-from dvaudit.readers.archive import MAX_ENTRIES, MAX_FILE, Member, is_litter
+from dvaudit.readers.archive import MAX_ENTRIES, MAX_FILE, Member, gone, is_litter
 
 
 def members(root: Path) -> tuple[list[Member], list[Unreadable]]:
@@ -43,12 +43,15 @@ def read_member(root: Path, key: str) -> bytes:
     """Return a file's bytes.
 
     Raises:
+        MissingSourceError: the folder itself is gone.
         UnreadableInputError: gone, not permitted, or longer than MAX_FILE.
     """
     try:
         with (root / key).open("rb") as file:
             data = file.read(MAX_FILE + 1)
     except OSError as error:
+        if not root.exists():
+            raise gone(root) from error
         raise UnreadableInputError(f"cannot be read ({error.strerror})") from error
     if len(data) > MAX_FILE:
         raise UnreadableInputError(f"longer than {MAX_FILE >> 20} MiB")

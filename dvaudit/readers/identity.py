@@ -45,6 +45,7 @@ def fingerprint(
     *,
     groups: NDArray[np.object_] | None = None,
     roles: Mapping[str, Role] | None = None,
+    trusted: NDArray[np.bool_] | None = None,
 ) -> str:
     """Return a SHA-256 over all a valuation depends on, contributors and feature roles included."""
     features = {name: role for name, role in (roles or {}).items() if role.is_feature}
@@ -55,6 +56,7 @@ def fingerprint(
         None if labels is None else [repr(value) for value in labels.tolist()],
         list(hashes),
         None if groups is None else list(groups),
+        *([] if trusted is None else [trusted.tolist()]),
     ):
         digest.update(json.dumps(part, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         digest.update(b"\n")

@@ -165,13 +165,15 @@ def _dataset(
     column = _label_column(files, raw, chosen, good)
     coded = labels.encode(column, task)
     ids = tuple(image.name for image in images)
-    frame, groups = None, None
+    frame, groups, trusted = None, None, None
     notes: list[str] = []
     if raw is not None:
         id_column, group = chosen.only(Role.ID), chosen.only(Role.GROUP)
         ids = ids if id_column is None else table_data.row_ids(raw, id_column)
         frame, notes = table_data.features(raw, chosen.roles)
         groups = table_data.group_names(raw.columns[group] if group else None)
+        mark = chosen.only(Role.TRUSTED)
+        trusted = table_data.trusted_rows(raw.columns[mark] if mark else None)
     hashes = tuple(checked[i].digest for i in good)
     kept = [checked[i] for i in good]
     return Dataset(
@@ -183,7 +185,8 @@ def _dataset(
         class_names=coded.class_names,
         hashes=hashes,
         fingerprint=identity.fingerprint(
-            Kind.IMAGE, coded.task, coded.class_names, ids, coded.codes, hashes, groups=groups
+            Kind.IMAGE, coded.task, coded.class_names, ids, coded.codes, hashes,
+            groups=groups, trusted=trusted,
         ),
         origin=Origin(
             str(files.path), files.format,
@@ -193,6 +196,7 @@ def _dataset(
         table=frame if frame is not None and frame.shape[1] else None,
         roles=chosen.roles,
         groups=groups,
+        trusted=trusted,
         unreadable=(*files.unreadable, *damaged),
         notes=(*files.notes, *chosen.notes, *coded.notes, *notes, *verify.describe(kept)),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,12 @@ class ColumnPreview:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What a source holds. `head` is the first rows as text, empty where missing."""
+    """What a source holds.
+
+    Attributes:
+        head: the first rows as text, empty where missing.
+        problems: what `load` refuses with these roles and this task, one line each.
+    """
 
     format: str
     kind: Kind
@@ -45,6 +50,7 @@ class Preview:
     task: Task
     unreadable: tuple[Unreadable, ...] = ()
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def preview(
@@ -65,7 +71,7 @@ def preview(
     wanted = parse_task(task)
     if format in TABLES:
         raw = table_data.read_table(path, format, sheet)
-        return _of_table(raw, format, Kind.TABULAR, roles or {}, label, wanted)
+        return _of_table(raw, path.name, format, roles or {}, label, wanted)
     if format == "npz":
         return _of_npz(path, wanted)
     return _of_images(path, format, roles or {}, label, wanted)
@@ -73,24 +79,27 @@ def preview(
 
 def _of_table(
     raw: RawTable,
+    name: str,
     format: str,
-    kind: Kind,
     given: Mapping[str, Role | str],
     label: str | None,
     task: Task | None,
 ) -> Preview:
     chosen = roles.choose(raw.columns, given, label=label)
-    coded, said = _encoded(chosen.only(Role.LABEL), raw.columns, task)
+    coded, refused = _encoded(chosen.only(Role.LABEL), raw.columns, task)
+    refused += _refusal(lambda: table_data.row_ids(raw, chosen.only(Role.ID)))
+    refused += _refusal(lambda: table_data.require_features(chosen.roles, name))
     return Preview(
         format=format,
-        kind=kind,
+        kind=Kind.TABULAR,
         rows=len(raw),
         columns=_columns(raw, chosen.roles),
         head=_head(raw.columns),
         classes=_counts(coded),
         task=coded.task,
         unreadable=raw.unreadable,
-        notes=(*raw.notes, *chosen.notes, *coded.notes, *said),
+        notes=(*raw.notes, *chosen.notes, *coded.notes),
+        problems=refused,
     )
 
 
@@ -106,11 +115,12 @@ def _of_images(
     chosen = image_data.choose_roles(files, given, {"label": label})
     raw = None if files.table is None else image_data.subset(files.table, files.rows)
     if raw is not None:
-        coded, said = _encoded(chosen.only(Role.LABEL), raw.columns, task)
+        coded, refused = _encoded(chosen.only(Role.LABEL), raw.columns, task)
+        refused += _refusal(lambda: table_data.row_ids(raw, chosen.only(Role.ID)))
         head = _head(raw.columns)
     else:
         column = files.class_column()
-        coded, said = _encoded("folder", {} if column is None else {"folder": column}, task)
+        coded, refused = _encoded("folder", {} if column is None else {"folder": column}, task)
         names = [image.name for image in files.images[:HEAD_ROWS]]
         head = pd.DataFrame({"path": names}, dtype=object)
         if files.classes is not None:
@@ -124,7 +134,8 @@ def _of_images(
         classes=_counts(coded),
         task=coded.task,
         unreadable=files.unreadable,
-        notes=(*files.notes, *chosen.notes, *coded.notes, *said),
+        notes=(*files.notes, *chosen.notes, *coded.notes),
+        problems=refused,
     )
 
 
@@ -144,12 +155,20 @@ def _of_npz(path: Path, task: Task | None) -> Preview:
 def _encoded(
     label: str | None, columns: Mapping[str, RawColumn], task: Task | None
 ) -> tuple[labels.Labels, tuple[str, ...]]:
-    """Encode for a look: what load refuses becomes a note, so that roles can still be set."""
+    """Encode for a look: what load refuses is returned, so that roles can still be set."""
     column = columns.get(label) if label is not None else None
     try:
         return labels.encode(column, task), ()
     except UnreadableInputError as error:
         return labels.Labels(task or Task.UNSUPERVISED, None, ()), (str(error),)
+
+
+def _refusal(check: Callable[[], object]) -> tuple[str, ...]:
+    try:
+        check()
+    except UnreadableInputError as error:
+        return (str(error),)
+    return ()
 
 
 def _columns(raw: RawTable, given: Mapping[str, Role]) -> tuple[ColumnPreview, ...]:

@@ -174,10 +174,16 @@ def unique_names(header: Sequence[object]) -> tuple[list[str], tuple[str, ...]]:
     if repeated:
         notes.append(
             f"{len(repeated)} column names repeat; the later ones are called {some(repeated)}."
+            if len(repeated) > 1
+            else f"1 column name repeats; the later column is called {repeated[0]}."
         )
     unnamed = [f"'{name}'" for name, wanted in zip(names, given, strict=True) if not wanted]
     if unnamed:
-        notes.append(f"{len(unnamed)} columns have no name and are called {some(unnamed)}.")
+        notes.append(
+            f"{len(unnamed)} columns have no name and are called {some(unnamed)}."
+            if len(unnamed) > 1
+            else f"1 column has no name and is called {unnamed[0]}."
+        )
     return names, tuple(notes)
 
 

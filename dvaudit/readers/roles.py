@@ -128,7 +128,7 @@ def _fixed(
             _must_exist(columns, column)
             fixed = {n: r for n, r in fixed.items() if r is not wanted or n == column}
             fixed[column] = wanted
-    for single in (Role.LABEL, Role.ID, Role.GROUP, Role.PATH):
+    for single in (Role.LABEL, Role.ID, Role.GROUP, Role.TRUSTED, Role.PATH):
         holders = [repr(name) for name, role in fixed.items() if role is single]
         if len(holders) > 1:
             raise SettingsError(f"{len(holders)} columns are set as {single}: {some(holders)}.")

@@ -19,6 +19,8 @@ from dvaudit.readers.formats import read_bytes
 from dvaudit.readers.raw import RawColumn, RawTable
 
 NO_GROUP = "(missing)"
+_YES = frozenset({"true", "yes", "y", "t", "1"})
+_NO = frozenset({"false", "no", "n", "f", "0", ""})
 
 
 def read_table(path: Path, format: str, sheet: str | None = None) -> RawTable:
@@ -49,13 +51,10 @@ def build(
     label = _column(raw, chosen.only(Role.LABEL))
     coded = labels.encode(label, task)
     ids = row_ids(raw, chosen.only(Role.ID))
+    require_features(chosen.roles, name)
     frame, notes = features(raw, chosen.roles)
-    if frame.shape[1] == 0:
-        raise UnreadableInputError(
-            f"{name} has no feature column besides label and id: {some(raw.columns, 12)}. "
-            f"Set a role for a column that is ignored."
-        )
     groups = group_names(_column(raw, chosen.only(Role.GROUP)))
+    trusted = trusted_rows(_column(raw, chosen.only(Role.TRUSTED)))
     progress(0.7, "hashing rows")
     hashes = identity.row_hashes(frame)
     options = {**raw.options, "label": label.name if label is not None else None}
@@ -76,11 +75,13 @@ def build(
             hashes,
             groups=groups,
             roles=chosen.roles,
+            trusted=trusted,
         ),
         origin=Origin(path, format, options),
         table=frame,
         roles=chosen.roles,
         groups=groups,
+        trusted=trusted,
         unreadable=raw.unreadable,
         notes=(*raw.notes, *chosen.notes, *coded.notes, *notes),
     )
@@ -107,6 +108,25 @@ def row_ids(raw: RawTable, column: str | None) -> tuple[str, ...]:
     return ids
 
 
+def require_features(roles: Mapping[str, Role], name: str) -> None:
+    """Refuse roles that leave nothing to compare rows by.
+
+    Raises:
+        UnreadableInputError: no feature column.
+    """
+    if any(role.is_feature for role in roles.values()):
+        return
+    ignored = [f"'{column}'" for column, role in roles.items() if role is Role.IGNORED]
+    because = (
+        f": {some(ignored, 12)} {'is' if len(ignored) == 1 else 'are'} ignored" if ignored else ""
+    )
+    wanted = ", ".join(role for role in Role if role.is_feature)
+    raise UnreadableInputError(
+        f"{name} has no feature column to compare its rows by{because}. Give a column a feature "
+        f"role ({wanted}), or add columns whose values differ."
+    )
+
+
 def features(raw: RawTable, roles: Mapping[str, Role]) -> tuple[pd.DataFrame, list[str]]:
     """Return the feature columns typed by role, with notes of what became missing."""
     frame: dict[str, pd.Series] = {}
@@ -116,6 +136,24 @@ def features(raw: RawTable, roles: Mapping[str, Role]) -> tuple[pd.DataFrame, li
             frame[name], said = typed.feature(raw.columns[name], role)
             notes += said
     return pd.DataFrame(frame, index=pd.RangeIndex(len(raw))), notes
+
+
+def trusted_rows(column: RawColumn | None) -> NDArray[np.bool_] | None:
+    """Return (n,) whether each row is marked as trusted; a missing cell is not.
+
+    Raises:
+        UnreadableInputError: values that say neither yes nor no, naming them.
+    """
+    if column is None:
+        return None
+    words = [text.strip().lower() for text in column.texts()]
+    odd = [text for text in words if text not in _YES and text not in _NO]
+    if odd:
+        raise UnreadableInputError(
+            f"column '{column.name}' marks trusted rows by yes or no, and {len(odd):,} of its "
+            f"values are neither: {some(odd)}. Write true or false, or give it another role."
+        )
+    return np.array([*(word in _YES for word in words), False])[column.codes]
 
 
 def group_names(column: RawColumn | None) -> NDArray[np.object_] | None:

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dvaudit.core.dataset import ImageSource
-from dvaudit.core.errors import UnreadableInputError
-from dvaudit.core.pictures import open_image
+from dvaudit.core.errors import MissingSourceError, UnreadableInputError
+from dvaudit.core.pictures import DEEP_NAMES, open_image, stored_mode
 from dvaudit.core.progress import Progress
 
 _CHUNK = 50
@@ -20,7 +20,7 @@ _REPORT_EVERY = 200
 
 @dataclass(frozen=True)
 class Checked:
-    """One image: its SHA-256, mode and size; or why it cannot be read."""
+    """One image: its SHA-256, mode as stored, and size; or why it cannot be read."""
 
     digest: str
     mode: str
@@ -29,7 +29,11 @@ class Checked:
 
 
 def check_all(source: ImageSource, progress: Progress) -> list[Checked]:
-    """Read and decode every image; only digests are kept, so memory stays bounded."""
+    """Read and decode every image; only digests are kept, so memory stays bounded.
+
+    Raises:
+        MissingSourceError: the zip or folder is gone; a single image never stops the reading.
+    """
     total = len(source)
     out: list[Checked] = []
     for chunk in _chunks(source):
@@ -40,7 +44,7 @@ def check_all(source: ImageSource, progress: Progress) -> list[Checked]:
 
 
 def describe(checked: list[Checked]) -> tuple[str, ...]:
-    """Return notes on the sizes and modes found, where there is more than one."""
+    """Return notes on the sizes and modes found where there is more than one, and on depth."""
     sizes = Counter(item.size for item in checked)
     modes = Counter(item.mode for item in checked)
     parts = []
@@ -50,9 +54,17 @@ def describe(checked: list[Checked]) -> tuple[str, ...]:
     if len(modes) > 1:
         listed = ", ".join(f"{mode} {count:,}" for mode, count in modes.most_common())
         parts.append(f"{len(modes)} colour modes ({listed})")
-    if not parts:
-        return ()
-    return (f"The images have {' and '.join(parts)}; features convert them to one.",)
+    notes = []
+    if parts:
+        notes.append(f"The images have {' and '.join(parts)}; features convert them to one.")
+    deep = sum(modes[name] for name in DEEP_NAMES)
+    if deep:
+        one = deep == 1
+        notes.append(
+            f"{deep:,} of {len(checked):,} images {'has' if one else 'have'} more than 8 bits a "
+            f"channel; {'it is' if one else 'they are'} read as 8 bits."
+        )
+    return tuple(notes)
 
 
 def _chunks(source: ImageSource) -> Iterator[list[Checked]]:
@@ -75,6 +87,8 @@ def _check(source: ImageSource, index: int) -> Checked:
     try:
         data = source.read(index)
         image = open_image(data)
+    except MissingSourceError:
+        raise
     except UnreadableInputError as error:
         return Checked("", "", (0, 0), str(error))
-    return Checked(hashlib.sha256(data).hexdigest(), image.mode, image.size)
+    return Checked(hashlib.sha256(data).hexdigest(), stored_mode(image), image.size)

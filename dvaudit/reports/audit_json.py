@@ -34,6 +34,7 @@ def audit_json(report: Report) -> dict[str, Any]:
     }
     results = {
         "flagged": report.flagged,
+        "cut_off": report.cut_off.words(),
         "error_rate": {
             "rate": report.error_rate.rate,
             "low": report.error_rate.low,

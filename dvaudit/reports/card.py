@@ -20,6 +20,7 @@ def card(report: Report) -> list[tuple[str, Rows]]:
             (f"Method: {name}", _method(details))
             for name, details in record.get("valuators", {}).items()
         ),
+        ("Flags", [("Cut-off", f"Flagged: {report.cut_off.words()}.")]),
         ("Error rate", [("How it was made", report.error_rate.how)]),
         ("Run", _run(record)),
     ]

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.findings import CutBy
 from dvaudit.reports import svg
 from dvaudit.reports.card import card
 from dvaudit.reports.types import Report
@@ -104,7 +105,9 @@ def _moment(created: str) -> str:
 def _summary(report: Report) -> str:
     """Return what a reader must take away, in two or three sentences."""
     rate = report.error_rate
-    flagged = f"{report.flagged:,} of {len(report.samples):,} samples are flagged for review."
+    flagged = f"{report.flagged:,} of {len(report.samples):,} samples are flagged for review"
+    moved = report.cut_off.by is not CutBy.METHODS
+    flagged += f" (cut-off moved to: {report.cut_off.words()})." if moved else "."
     if rate.rate is not None:
         flagged = (
             f"About {percent(rate.rate)} of the labels are estimated to be wrong (95 % interval "

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dvaudit.core.dataset import Kind, Task, Unreadable
 from dvaudit.core.decisions import Decision, Verdict
-from dvaudit.findings import ErrorRate
+from dvaudit.findings import CutOff, ErrorRate
 
 SCHEMA_VERSION = 1
 
@@ -30,6 +30,7 @@ class Report:
         thumbnails: pictures as data URIs, by sample id.
         notes: what a person should know of, one sentence each.
         unreadable: what the input held that could not be read.
+        cut_off: the rule behind `samples["flagged"]` and the tables.
 
     Raises:
         ValueError: a thumbnail that is not a data URI of a picture.
@@ -50,6 +51,7 @@ class Report:
     thumbnails: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    cut_off: CutOff = field(default_factory=CutOff)
 
     def __post_init__(self) -> None:
         strange = [key for key, uri in self.thumbnails.items() if not uri.startswith("data:image/")]

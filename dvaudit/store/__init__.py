@@ -1,6 +1,6 @@
 """The workspace on disk: datasets, runs, results and verdicts."""
 
-from dvaudit.store.errors import WorkspaceError
+from dvaudit.store.errors import RepeatedEventError, WorkspaceError
 from dvaudit.store.records import (
     DatasetRecord,
     DatasetStatus,
@@ -14,6 +14,7 @@ from dvaudit.store.workspace import Workspace, default_root
 __all__ = [
     "DatasetRecord",
     "DatasetStatus",
+    "RepeatedEventError",
     "RunKind",
     "RunRecord",
     "RunStatus",

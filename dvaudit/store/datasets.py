@@ -136,6 +136,24 @@ class Datasets:
         """Note that an import failed and why."""
         self._update(dataset_id, {"status": DatasetStatus.FAILED.value, "error": error})
 
+    def set_up_again(
+        self, dataset_id: str, name: str, roles: Mapping[str, str], task: str | None
+    ) -> None:
+        """Change what a failed import was asked for; see Workspace.set_up_again."""
+        values = {
+            "name": name,
+            "roles": json.dumps({key: str(role) for key, role in roles.items()}),
+            "task": task,
+        }
+        failed = DATASETS.c.status == DatasetStatus.FAILED.value
+        one = DATASETS.c.id == dataset_number(dataset_id)
+        with self._database.write() as connection:
+            changed = connection.execute(update(DATASETS).where(one, failed).values(values))
+        if changed.rowcount == 0:
+            raise WorkspaceError(
+                f"Dataset {dataset_id} has no failed import, so there is nothing to set up again."
+            )
+
     def samples(self, dataset_id: str) -> pd.DataFrame:
         """The sample table; see frames.sample_frame."""
         return read_frame(self._samples_path(dataset_id))

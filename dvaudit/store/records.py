@@ -28,6 +28,7 @@ class DatasetStatus(StrEnum):
 class RunKind(StrEnum):
     IMPORT = "import"
     AUDIT = "audit"
+    CONTRIBUTORS = "contributors"
 
 
 class RunStatus(StrEnum):

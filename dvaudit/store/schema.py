@@ -83,6 +83,7 @@ VERDICTS: Final = Table(
     Column("reviewer", Text, nullable=False),
     Column("undoes", Integer, ForeignKey("verdict.id"), unique=True),
     Column("at", Float, nullable=False),
+    Column("event", Text, unique=True),
     UniqueConstraint("dataset_id", "sample", "version"),
     CheckConstraint("verdict in ('keep', 'relabel', 'drop', 'unsure', 'clear')"),
     CheckConstraint("(verdict = 'relabel') = (label is not null)"),
@@ -125,6 +126,10 @@ STEPS: Final[Mapping[int, tuple[str, ...]]] = {
             begin select raise(abort, 'verdicts are append-only'); end""",
         """create trigger verdict_no_delete before delete on verdict
             begin select raise(abort, 'verdicts are append-only'); end""",
+    ),
+    2: (
+        "alter table verdict add column event text",
+        "create unique index verdict_by_event on verdict(event)",
     ),
 }
 

@@ -15,6 +15,7 @@ from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import ConflictError
 from dvaudit.store.atomic import replacing
 from dvaudit.store.database import Database
+from dvaudit.store.errors import RepeatedEventError
 from dvaudit.store.records import DatasetRecord, dataset_number
 from dvaudit.store.schema import VERDICTS
 
@@ -44,6 +45,7 @@ class Verdicts:
         decision: Decision | None,
         seen_version: int | None,
         reviewer: str,
+        event: str | None = None,
     ) -> int:
         """Add the next version of a sample (None = no decision any more) and return its number.
 
@@ -51,18 +53,22 @@ class Verdicts:
 
         Raises:
             ConflictError: the sample is no longer at `seen_version`.
+            RepeatedEventError: `event` was carried out before.
         """
         with self._database.write() as connection:
+            _refuse_repeated(connection, event)
             latest = _latest(connection, dataset_id, sample_id)
             version = 0 if latest is None else int(latest["version"])
             if seen_version is not None and seen_version != version:
                 raise ConflictError(_conflict(sample_id, seen_version, latest))
             if decision is None and (latest is None or latest["verdict"] == _CLEAR):
                 return version
-            _add(connection, dataset_id, sample_id, version + 1, decision, reviewer, None)
+            _add(connection, dataset_id, sample_id, version + 1, decision, reviewer, None, event)
             return version + 1
 
-    def undo(self, dataset_id: str, reviewer: str | None) -> Decision | None:
+    def undo(
+        self, dataset_id: str, reviewer: str | None, event: str | None = None
+    ) -> Decision | None:
         """Restore, as a new version, what a sample was before the last action not yet undone.
 
         With `reviewer`, only that person's actions count. Returns the decision taken back (where
@@ -70,8 +76,10 @@ class Verdicts:
 
         Raises:
             ConflictError: somebody else has since decided on the same sample.
+            RepeatedEventError: `event` was carried out before.
         """
         with self._database.write() as connection:
+            _refuse_repeated(connection, event)
             action = _last_action(connection, dataset_id, reviewer)
             if action is None:
                 return None
@@ -81,7 +89,7 @@ class Verdicts:
             latest = _latest(connection, dataset_id, sample)
             number = version if latest is None else int(latest["version"])
             who = str(action["reviewer"]) if reviewer is None else reviewer
-            _add(connection, dataset_id, sample, number + 1, before, who, int(action["id"]))
+            _add(connection, dataset_id, sample, number + 1, before, who, int(action["id"]), event)
             return _decision(action) or before
 
     def decisions(self, dataset_id: str) -> dict[str, Decision]:
@@ -195,6 +203,15 @@ def _refuse_later_action(connection: Connection, dataset_id: str, action: RowMap
         )
 
 
+def _refuse_repeated(connection: Connection, event: str | None) -> None:
+    if event is None:
+        return
+    query = select(VERDICTS.c.sample).where(VERDICTS.c.event == event)
+    stored = connection.execute(query).scalar()
+    if stored is not None:
+        raise RepeatedEventError(f"This action on {stored} is stored already.")
+
+
 def _add(
     connection: Connection,
     dataset_id: str,
@@ -203,6 +220,7 @@ def _add(
     decision: Decision | None,
     reviewer: str,
     undoes: int | None,
+    event: str | None,
 ) -> None:
     values = {
         "dataset_id": dataset_number(dataset_id),
@@ -213,6 +231,7 @@ def _add(
         "reviewer": reviewer,
         "undoes": undoes,
         "at": time.time(),
+        "event": event,
     }
     try:
         connection.execute(insert(VERDICTS).values(values))

@@ -12,10 +12,12 @@ from typing import Any, Self
 import pandas as pd
 from numpy.typing import NDArray
 
+from dvaudit.core.cut_off import CutOff
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import NotFoundError
 from dvaudit.core.progress import Progress, silent
+from dvaudit.store.cut_offs import read_cut_off, write_cut_off
 from dvaudit.store.database import Database
 from dvaudit.store.datasets import Datasets
 from dvaudit.store.errors import WorkspaceError
@@ -136,6 +138,16 @@ class Workspace:
         """Mark a dataset failed, with one line why; runs of kind import do so by themselves."""
         self._datasets.fail(dataset_id, error)
 
+    def set_up_again(
+        self, dataset_id: str, *, name: str, roles: Mapping[str, str], task: str | None
+    ) -> None:
+        """Give a dataset whose import failed another name, roles and task; nothing starts by this.
+
+        Raises:
+            WorkspaceError: its import has not failed.
+        """
+        self._datasets.set_up_again(dataset_id, name, roles, task)
+
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset's files, runs and exports.
 
@@ -233,6 +245,15 @@ class Workspace:
         """The row at `position` of each neighbour array; only that row is read."""
         return self._results(run_id).neighbours(position)
 
+    def cut_off(self, run_id: str) -> CutOff:
+        """The cut-off chosen for a run; the methods' own flags where none was."""
+        return read_cut_off(self.run_dir(run_id))
+
+    def set_cut_off(self, run_id: str, cut: CutOff) -> None:
+        """Keep a cut-off for a run, for everybody; raises NotFoundError for an unknown run."""
+        self.run(run_id)
+        write_cut_off(self.run_dir(run_id), cut)
+
     # Verdicts
 
     def decide(
@@ -244,20 +265,23 @@ class Workspace:
         *,
         seen_version: int | None = None,
         reviewer: str = "",
+        event: str | None = None,
     ) -> int:
         """Add a verdict on a sample and return its version; `label` is for RELABEL only.
 
         `seen_version` is the version the person looked at (0 = none); None overrides whatever is
-        there. Stored durably when this returns.
+        there. `event` names the person's action, so that a message that comes twice, in whatever
+        session, counts once. Stored durably when this returns.
 
         Raises:
             ConflictError: the sample has changed since `seen_version`.
+            RepeatedEventError: `event` was carried out before.
             NotFoundError: no such dataset or sample.
             ValueError: an unknown verdict, or one that does not go with the label.
         """
         decision = Decision(sample_id, Verdict(verdict), label)
         self._require_sample(dataset_id, sample_id)
-        return self._verdicts.append(dataset_id, sample_id, decision, seen_version, reviewer)
+        return self._verdicts.append(dataset_id, sample_id, decision, seen_version, reviewer, event)
 
     def clear(
         self,
@@ -271,17 +295,21 @@ class Workspace:
         self._require_sample(dataset_id, sample_id)
         return self._verdicts.append(dataset_id, sample_id, None, seen_version, reviewer)
 
-    def undo(self, dataset_id: str, *, reviewer: str | None = None) -> Decision | None:
+    def undo(
+        self, dataset_id: str, *, reviewer: str | None = None, event: str | None = None
+    ) -> Decision | None:
         """Take back the last action not yet undone (of `reviewer` only, where given).
 
         Appends what was before, and returns the decision taken back; where a clearing is taken
-        back, the decision in force again. None when there is nothing left to undo.
+        back, the decision in force again. None when there is nothing left to undo. `event` names
+        the person's action as in `decide`.
 
         Raises:
             ConflictError: somebody else has since decided on the same sample.
+            RepeatedEventError: `event` was carried out before.
         """
         self.dataset(dataset_id)
-        return self._verdicts.undo(dataset_id, reviewer)
+        return self._verdicts.undo(dataset_id, reviewer, event)
 
     def decisions(self, dataset_id: str) -> dict[str, Decision]:
         """The decision in force of every sample that has one, by sample id, oldest first."""

@@ -10,12 +10,12 @@ import streamlit as st
 from dvaudit import audits, features, valuators
 from dvaudit.core.dataset import Kind
 from dvaudit.core.errors import DvauditError
-from dvaudit.core.machine import Cost, available_memory
+from dvaudit.core.machine import Cost, available_memory, size_text
 from dvaudit.core.settings import specs
 from dvaudit.store import DatasetRecord, Workspace
 from dvaudit.ui.forms import settings_form
 from dvaudit.ui.session import refusals_shown, select
-from dvaudit.ui.words import duration, plain, size
+from dvaudit.ui.words import duration, plain
 
 MOST_SEED = 2**31 - 1
 AUTOMATIC = "automatic"
@@ -121,20 +121,29 @@ def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan) -> None:
         return
     try:
         costs = audits.estimate(ws, dataset.id, plan.names, plan.settings)
+        rest = audits.estimate_rest(ws, dataset.id, plan.extractor)
     except DvauditError as refusal:
         st.error(plain(str(refusal)), icon=":material/error:")
         return
-    total, free = total_cost(costs), available_memory()
+    total, free = total_cost({**costs, "": rest}), available_memory()
     left, right = st.columns(2)
-    left.metric("Time, about", duration(total.seconds), help="Features come on top the first time.")
-    right.metric("Memory, at most", size(total.bytes), help=f"{size(free)} are free here now.")
+    left.metric(
+        "Time, about",
+        duration(total.seconds),
+        help="The first time, on this machine when it is idle. Features are kept: the next audit "
+        "with the same ones is quicker.",
+    )
+    right.metric(
+        "Memory, at most", size_text(total.bytes), help=f"{size_text(free)} are free here now."
+    )
     for name, cost in costs.items():
         method = valuators.lookup(name).title
         st.caption(f"**{method}**: {duration(cost.seconds)}, {plain(cost.plan)}")
+    st.caption(f"**Everything else**: {duration(rest.seconds)}, {plain(rest.plan)}")
     if total.bytes > free:
         st.warning(
-            f"This needs more memory than is free ({size(free)}). Choose float32 in the settings, "
-            "or a smaller dataset.",
+            f"This needs more memory than is free ({size_text(free)}). Choose float32 in the "
+            "settings, or a smaller dataset.",
             icon=":material/warning:",
         )
     st.button(

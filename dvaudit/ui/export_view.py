@@ -11,11 +11,13 @@ import streamlit as st
 
 from dvaudit import audits
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.machine import size_text
+from dvaudit.findings import CutOff, flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.sample_facts import text_or_none
 from dvaudit.ui.session import empty_state, refusals_shown
-from dvaudit.ui.words import count, plain, size
+from dvaudit.ui.words import count, plain
 
 MOST_CHANGES = 1000
 _PREPARED = "prepared_exports"
@@ -30,19 +32,25 @@ _PRODUCTS = (
     ("dataset", "Cleaned data", ":material/folder_zip:",
      "The dataset in its original format, with the changes applied."),
     ("corrections", "corrections.csv", ":material/edit_note:",
-     "Id, given and suggested label, and verdict of every flagged or judged sample."),
+     "The flagged samples with a suggested label, and those you relabelled or dropped: id, "
+     "given and suggested label, rank, verdict, new label."),
     ("flagged", "Flagged rows", ":material/flag:",
-     "All columns of the audit for the samples it flagged."),
+     "All columns of the audit for the samples above the cut-off."),
     ("report", "Report", ":material/summarize:",
-     "One self-contained HTML page: findings, figures, settings and versions."),
+     "One self-contained HTML page: findings, figures, cut-off, settings and versions."),
 )  # fmt: skip
 
 
 def choose_changes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> dict[str, Decision]:
     """Draw the choice of what to apply, and return the decisions by sample id."""
     verdicts = audits.planned_changes(ws, dataset.id, run.id)
-    everything = audits.planned_changes(ws, dataset.id, run.id, with_suggestions=True)
-    extra = len(everything) - len(verdicts)
+    unseen = audits.unjudged_suggestions(ws, dataset.id, run.id)
+    judged = f"{count(len(verdicts), 'sample')} judged by a person."
+    if not unseen.decisions:
+        # A choice of one: a disabled control would say it in a grey that cannot be read.
+        st.markdown("**Apply:** verdicts only")
+        st.caption(f"{judged} There is no suggestion to apply that nobody has judged.")
+        return verdicts
     chosen = st.radio(
         "Apply",
         [VERDICTS_ONLY, WITH_SUGGESTIONS],
@@ -52,14 +60,46 @@ def choose_changes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> dic
             else "Verdicts, and the suggestions nobody has judged"
         ),
         captions=[
-            f"{count(len(verdicts), 'sample')} judged by a person.",
-            f"Also relabels {count(extra, 'flagged sample')} that nobody has looked at.",
+            judged,
+            f"Also relabels {count(len(unseen.decisions), 'sample')} that nobody has looked at: "
+            f"{unseen_words(unseen)}.",
         ],
         key="apply",
         persist_state="session",
-        disabled=not extra,
     )
-    return everything if chosen == WITH_SUGGESTIONS and extra else verdicts
+    if unseen.too_many_flags:
+        st.warning(
+            f"{count(unseen.flagged, 'sample')} are flagged, and about {unseen.wrong:,} are "
+            "estimated to be wrong: many flags are on right labels, and some suggestions are "
+            "wrong, too. Review samples before you apply suggestions that nobody has judged.",
+            icon=":material/warning:",
+        )
+    return {**verdicts, **unseen.decisions} if chosen == WITH_SUGGESTIONS else verdicts
+
+
+def unseen_words(unseen: audits.Unjudged) -> str:
+    """Return which flagged samples may be relabelled unseen, and why these."""
+    if unseen.wrong is None:
+        return (
+            f"all {unseen.flagged:,} flagged, because how many labels are wrong could not be "
+            "estimated"
+        )
+    if unseen.wrong < unseen.flagged:
+        return (
+            f"the {unseen.considered:,} most suspicious of {unseen.flagged:,} flagged, as many "
+            "as are estimated to be wrong"
+        )
+    return f"all {unseen.flagged:,} flagged, no more than are estimated to be wrong"
+
+
+def cut_off_note(ws: Workspace, run: RunRecord) -> None:
+    """Say what counts as flagged in the files below."""
+    cut = ws.cut_off(run.id)
+    found = int(flags(frames.findings(ws, run), cut).sum())
+    st.caption(
+        f"{count(found, 'sample')} {'is' if found == 1 else 'are'} flagged: {cut.words()}. "
+        "The cut-off on the Samples page moves that line."
+    )
 
 
 def with_suggestions() -> bool:
@@ -125,8 +165,8 @@ def change_table(frame: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.D
 def downloads(
     ws: Workspace, dataset: DatasetRecord, run: RunRecord, decisions: Mapping[str, Decision]
 ) -> None:
-    """Draw one card per file: prepared on demand, and again when the verdicts have changed."""
-    stamp = state_stamp(run.id, decisions)
+    """Draw one card per file: prepared on demand, and anew when what it holds has changed."""
+    stamp = state_stamp(run.id, decisions, ws.cut_off(run.id))
     for column, (product, title, icon, text) in zip(
         st.columns(len(_PRODUCTS), gap="small"), _PRODUCTS, strict=True
     ):
@@ -140,10 +180,10 @@ def downloads(
             _download(ws, dataset, run, product, stamp)
 
 
-def state_stamp(run_id: str, decisions: Mapping[str, Decision]) -> str:
+def state_stamp(run_id: str, decisions: Mapping[str, Decision], cut: CutOff) -> str:
     """Return a text that differs whenever an export would."""
     parts = sorted(f"{d.sample_id}\t{d.verdict}\t{d.label}" for d in decisions.values())
-    return f"{run_id}/{hash(tuple(parts)):x}"
+    return f"{run_id}/{hash((cut, *parts)):x}"
 
 
 def _download(
@@ -163,7 +203,7 @@ def _download(
     path = Path(name)
     if made == stamp and path.is_file():
         place.download_button(
-            f"Download ({size(path.stat().st_size)})",
+            f"Download ({size_text(path.stat().st_size)})",
             data=path.read_bytes,
             file_name=path.name,
             key=f"download_{product}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dvaudit import audits
@@ -10,7 +12,7 @@ from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import duration, plain
 
 POLL_SECONDS = 2
-_WHAT = {RunKind.IMPORT: "Import", RunKind.AUDIT: "Audit"}
+_WHAT = {RunKind.IMPORT: "Import", RunKind.AUDIT: "Audit", RunKind.CONTRIBUTORS: "Contributors"}
 _STOPPED = {
     RunStatus.FAILED: "failed",
     RunStatus.CANCELLED: "was cancelled",
@@ -18,12 +20,15 @@ _STOPPED = {
 }
 
 
-def follow(ws: Workspace, run: RunRecord) -> None:
-    """Show a run that works or waits, kept up to date, or why it stopped; nothing if it is done."""
+def follow(ws: Workspace, run: RunRecord, change: Callable[[], None] | None = None) -> None:
+    """Show a run that works or waits, kept up to date, or why it stopped; nothing if it is done.
+
+    `change` leads to where the run's settings can be changed before another attempt.
+    """
     if run.status.is_live:
         _live(ws, run.id, run.status)
     elif run.status.is_resumable:
-        _stopped(ws, run)
+        _stopped(ws, run, change)
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -72,7 +77,7 @@ def _resume(ws: Workspace, run_id: str) -> None:
         audits.resume(ws, run_id)
 
 
-def _stopped(ws: Workspace, run: RunRecord) -> None:
+def _stopped(ws: Workspace, run: RunRecord, change: Callable[[], None] | None) -> None:
     with st.container(border=True):
         headline = f"{_WHAT[run.kind]} {_STOPPED[run.status]} at {run.fraction:.0%}"
         if run.status is RunStatus.CANCELLED:
@@ -82,10 +87,19 @@ def _stopped(ws: Workspace, run: RunRecord) -> None:
                 f"**{headline}.** {plain(run.error or 'No reason was recorded.')}",
                 icon=":material/error:",
             )
-        st.button(
-            "Try again" if run.status is RunStatus.FAILED else "Resume",
-            key=f"resume_{run.id}",
-            icon=":material/refresh:",
-            on_click=_resume,
-            args=(ws, run.id),
-        )
+        with st.container(horizontal=True):
+            if change is not None:
+                st.button(
+                    "Change the set-up",
+                    key=f"change_{run.id}",
+                    type="primary",
+                    icon=":material/edit:",
+                    on_click=change,
+                )
+            st.button(
+                "Try again" if run.status is RunStatus.FAILED else "Resume",
+                key=f"resume_{run.id}",
+                icon=":material/refresh:",
+                on_click=_resume,
+                args=(ws, run.id),
+            )

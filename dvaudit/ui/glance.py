@@ -12,11 +12,13 @@ from PIL import Image
 from dvaudit import readers
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.errors import UnreadableInputError
+from dvaudit.core.machine import size_text
 from dvaudit.core.pictures import open_image
 from dvaudit.readers import Preview, image_data
-from dvaudit.ui.words import count, plain, size
+from dvaudit.ui.words import count, plain
 
 PICTURES = 10
+PICTURE_SIDE = 96  # pixels on screen
 MOST_CLASSES = 8
 _KINDS = {Kind.IMAGE: "image", Kind.TABULAR: "row", Kind.VECTOR: "vector"}
 
@@ -55,7 +57,7 @@ def summary(path: Path, preview: Preview) -> None:
     if preview.classes:
         facts.append(count(len(preview.classes), "class", "classes"))
     if path.is_file():
-        facts.append(size(path.stat().st_size))
+        facts.append(size_text(path.stat().st_size))
     st.markdown(f"## {plain(path.name)}")
     st.caption(" · ".join(facts))
 
@@ -66,9 +68,11 @@ def contents(path: Path, preview: Preview) -> None:
         _pictures(str(path), preview.format, _stamp(path)) if preview.kind is Kind.IMAGE else []
     )
     if pictures:
-        grid = st.grid(PICTURES // 2, gap="small")
-        for name, picture in pictures:
-            grid.image(picture, caption=plain(name), alt=f"Picture of class {name}")
+        with st.container(horizontal=True, gap="small"):
+            for name, picture in pictures:
+                st.image(
+                    picture, caption=plain(name), alt=f"Picture of class {name}", width=PICTURE_SIDE
+                )
     elif len(preview.head.columns):
         st.dataframe(preview.head, height=215, hide_index=True)
     if preview.classes:
@@ -109,7 +113,7 @@ def _pictures(
             picture = open_image(source.read(position))
         except UnreadableInputError:
             continue  # the import lists every picture that cannot be read, with the reason
-        picture.thumbnail((168, 168))
+        picture.thumbnail((2 * PICTURE_SIDE, 2 * PICTURE_SIDE))
         file = io.BytesIO()
         picture.convert("RGB").save(file, "PNG")
         name = files.classes[position] if files.classes else Path(files.images[position].name).name

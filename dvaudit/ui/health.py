@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
+from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, Workspace
 from dvaudit.ui import charts, frames
 from dvaudit.ui.components.gallery import Card, gallery
@@ -141,7 +142,7 @@ def _next_step(ws: Workspace, dataset: DatasetRecord) -> None:
             )
         else:
             found = frames.findings(ws, finished)
-            flagged = int(found["flagged"].sum())
+            flagged = int(flags(found, ws.cut_off(finished.id)).sum())
             st.caption(f"The last audit flags {count(flagged, 'sample')} of {len(found):,}.")
             page_button(
                 "Review them",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from dvaudit.findings import CutBy, flags
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.session import page_button, select
@@ -15,17 +16,15 @@ from dvaudit.ui.words import ago, count, duration, plain
 
 def outcome(ws: Workspace, run: RunRecord) -> None:
     """Say what a finished audit found, and lead to it."""
-    found = frames.findings(ws, run)
-    flagged = int(found["flagged"].sum())
+    found, cut = frames.findings(ws, run), ws.cut_off(run.id)
+    rate = frames.summary(ws, run)["error_rate"]["rate"]
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         with st.container(gap="xsmall"):
-            st.markdown(
-                f"**{count(flagged, 'sample')} of {len(found):,} "
-                f"{'looks' if flagged == 1 else 'look'} wrong** "
-                f"({flagged / max(len(found), 1):.1%} of the data)"
-            )
+            st.markdown(headline(int(flags(found, cut).sum()), len(found), rate))
+            if cut.by is not CutBy.METHODS:
+                st.caption(f"The cut-off was moved: {cut.words()}.")
             st.caption(facts(run))
         with st.container(horizontal=True, width="content"):
             page_button(
@@ -40,6 +39,26 @@ def outcome(ws: Workspace, run: RunRecord) -> None:
                 key="outcome_review",
                 icon=":material/rate_review:",
             )
+
+
+def headline(flagged: int, samples: int, rate: float | None) -> str:
+    """Return how many samples are worth checking, and what share of the labels is wrong.
+
+    Flags are no count of wrong labels: on hard data most of them are on right ones.
+    """
+    share = (
+        "how many labels are wrong could not be estimated"
+        if rate is None
+        else f"about {share_text(rate)} of the labels are estimated to be wrong"
+    )
+    return f"**{flagged:,} of {count(samples, 'sample')} to check**; {share}"
+
+
+def share_text(share: float) -> str:
+    """Return a share in 0 to 1 as people say it: "14%", "2.3%", "less than 0.1%"."""
+    if 0 < share < 0.001:
+        return "less than 0.1%"
+    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
 
 
 def facts(run: RunRecord) -> str:

@@ -12,7 +12,7 @@ from dvaudit.core.dataset import Kind, Role, Task
 from dvaudit.core.errors import DvauditError, NotFoundError
 from dvaudit.readers import Preview
 from dvaudit.server import uploads
-from dvaudit.store import Workspace
+from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, Workspace
 from dvaudit.ui import glance
 from dvaudit.ui.components.upload import upload
 from dvaudit.ui.session import refusals_shown, select
@@ -24,6 +24,7 @@ HINT = (
     "Zip of images (one folder per class, or with labels.csv), CSV, Parquet, Excel, JSON lines, "
     "npz."
 )
+_SOURCES = ("upload", "path", "again")  # what the form is about, in the address of the page
 UPLOAD, SERVER = "Upload a file", "Use a file on this machine"
 _TASKS = {
     Task.CLASSIFICATION: "Classes",
@@ -61,18 +62,25 @@ def begin() -> None:
 
 def leave() -> None:
     """Put the form away and forget the chosen file."""
-    for key in ("add", "upload", "path"):
+    for key in ("add", *_SOURCES):
         st.query_params.pop(key, None)
+
+
+def set_up_again(dataset: DatasetRecord) -> None:
+    """Show the form for a dataset whose import failed, with what was set before."""
+    begin()
+    st.query_params["again"] = dataset.id
 
 
 def add_dataset(ws: Workspace) -> None:
     """Draw the form: the choice of a file, or its preview and roles once it is chosen."""
     with st.container(border=True):
-        path = _chosen(ws)
+        failed = _failed(ws)
+        path = failed.source if failed else _chosen(ws)
         if path is None:
             _choose(ws)
         else:
-            _describe(ws, path)
+            _describe(ws, path, failed)
 
 
 def _choose(ws: Workspace) -> None:
@@ -103,6 +111,16 @@ def _choose(ws: Workspace) -> None:
             st.error("Enter the path of a file or folder.", icon=":material/error:")
 
 
+def _failed(ws: Workspace) -> DatasetRecord | None:
+    """Return the dataset that the address wants to set up again; None where it cannot be."""
+    wanted = st.query_params.get("again")
+    found = [record for record in ws.datasets() if record.id == wanted]
+    if found and found[0].status is DatasetStatus.FAILED:
+        return found[0]
+    st.query_params.pop("again", None)
+    return None
+
+
 def _chosen(ws: Workspace) -> Path | None:
     """Return the file that the address names; forget an upload that is gone."""
     if reference := st.query_params.get("upload"):
@@ -115,37 +133,66 @@ def _chosen(ws: Workspace) -> Path | None:
     return Path(path) if path else None
 
 
-def _describe(ws: Workspace, path: Path) -> None:
+def _describe(ws: Workspace, path: Path, failed: DatasetRecord | None) -> None:
     try:
-        preview = glance.preview_of(path)
+        preview = _first_preview(path, failed)
     except DvauditError as refusal:
         st.error(plain(str(refusal)), icon=":material/error:")
         st.button("Choose another file", on_click=_choose_again, icon=":material/arrow_back:")
         return
-    glance.summary(path, preview)
+    head = st.container(gap="xsmall")
     form, look = st.columns([2, 3], gap="large")
     with form:
-        name = st.text_input("Name", path.stem, key=f"import_name_{path}")
+        name = st.text_input(
+            "Name", failed.name if failed else path.stem, key=f"import_name_{path}"
+        )
         task = _task(preview, path)
-        copy = _copy(path)
+        copy = failed.copied if failed else _copy(path)
         actions = st.container(horizontal=True)
+        complaints = st.container()
     roles = _roles(preview, path)
-    try:
-        corrected = glance.preview_of(path, roles, task)
-    except DvauditError as refusal:
-        st.error(plain(str(refusal)), icon=":material/error:")
-        corrected = preview
+    corrected, problems = _checked(path, preview, name, roles, task)
+    with head:
+        glance.summary(path, corrected)
     with look:
         glance.contents(path, corrected)
     glance.remarks(corrected)
+    for problem in problems:
+        complaints.error(plain(problem), icon=":material/error:")
     with actions:
-        if st.button("Import", type="primary", icon=":material/check:"):
-            _start(ws, path, name=name, copy=copy, roles=roles, task=task)
+        begun = st.button(
+            "Import", type="primary", icon=":material/check:", disabled=bool(problems)
+        )
         st.button("Choose another file", on_click=_choose_again)
+    if begun and not problems:
+        with complaints:
+            _start(ws, path, failed, name=name, copy=copy, roles=roles, task=task)
+
+
+def _first_preview(path: Path, failed: DatasetRecord | None) -> Preview:
+    """Return the preview the form begins with: as guessed, or as it was set before it failed."""
+    if failed is not None:
+        try:
+            return glance.preview_of(path, failed.roles, failed.task)
+        except DvauditError:
+            pass  # these roles are what failed; without them the form can still be filled in
+    return glance.preview_of(path)
+
+
+def _checked(
+    path: Path, preview: Preview, name: str, roles: dict[str, str], task: Task
+) -> tuple[Preview, tuple[str, ...]]:
+    """Return the preview with the person's roles and task, and what still keeps it from import."""
+    problem = _problem(name, roles, task)
+    try:
+        corrected = glance.preview_of(path, roles, task)
+    except DvauditError as refusal:
+        return preview, (problem or str(refusal),)
+    return corrected, (problem,) if problem else corrected.problems
 
 
 def _choose_again() -> None:
-    for key in ("upload", "path"):
+    for key in _SOURCES:
         st.query_params.pop(key, None)
 
 
@@ -217,33 +264,47 @@ def _roles(preview: Preview, path: Path) -> dict[str, str]:
 
 
 def _start(
-    ws: Workspace, path: Path, *, name: str, copy: bool, roles: dict[str, str], task: Task
+    ws: Workspace,
+    path: Path,
+    failed: DatasetRecord | None,
+    *,
+    name: str,
+    copy: bool,
+    roles: dict[str, str],
+    task: Task,
 ) -> None:
-    problem = _problem(name, roles, task)
-    if problem:
-        st.error(problem, icon=":material/error:")
-        return
     with refusals_shown():
-        with st.spinner("Copying the file into the workspace" if copy else "Starting"):
-            run_id = audits.start_import(
-                ws, path, name=name.strip(), copy=copy, roles=roles, task=task.value
-            )
-        dataset = ws.run(run_id).dataset_id
+        if failed is not None:
+            dataset = failed.id
+            _import_again(ws, dataset, name=name.strip(), roles=roles, task=task)
+        else:
+            with st.spinner("Copying the file into the workspace" if copy else "Starting"):
+                run_id = audits.start_import(
+                    ws, path, name=name.strip(), copy=copy, roles=roles, task=task.value
+                )
+            dataset = ws.run(run_id).dataset_id
         leave()
         select(dataset)
         st.rerun()
+
+
+def _import_again(
+    ws: Workspace, dataset_id: str, *, name: str, roles: dict[str, str], task: Task
+) -> None:
+    ws.set_up_again(dataset_id, name=name, roles=roles, task=task.value)
+    audits.resume(ws, ws.runs(dataset_id, RunKind.IMPORT)[0].id)
 
 
 def _problem(name: str, roles: dict[str, str], task: Task) -> str | None:
     """Return what the form still lacks, None if nothing."""
     if not name.strip():
         return "Give the dataset a name."
-    for single in (Role.LABEL, Role.ID, Role.GROUP, Role.PATH):
+    for single in (Role.LABEL, Role.ID, Role.GROUP, Role.TRUSTED, Role.PATH):
         holders = [column for column, role in roles.items() if role == single]
         if len(holders) > 1:
             return (
                 f"{count(len(holders), 'column')} have the role {single}: "
-                f"{plain(', '.join(holders))}. Leave it to one."
+                f"{', '.join(holders)}. Leave it to one."
             )
     if roles and task is not Task.UNSUPERVISED and Role.LABEL not in roles.values():
         return "Set the role of one column to label, or choose No labels."

@@ -1,4 +1,4 @@
-"""Which samples a person sees, and in which order: filters and cut-offs on arrays."""
+"""Which samples a person sees, and in which order: filters on arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dvaudit.core.decisions import Decision
-from dvaudit.findings.cutoff import cut_at_margin, cut_at_rank
 
 SUSPICION = "suspicion_rank"
 
@@ -25,24 +24,6 @@ class Show(StrEnum):
     DUPLICATES = "duplicates"
     CONFLICTS = "conflicts"
     OUTLIERS = "outliers"
-
-
-class CutBy(StrEnum):
-    """What draws the line between flagged and not flagged."""
-
-    METHODS = "methods"
-    RANK = "rank"
-    MARGIN = "margin"
-
-
-@dataclass(frozen=True)
-class CutOff:
-    """`METHODS` takes the audit's own flags; `RANK` the `rank` most suspicious samples; `MARGIN`
-    those whose suggestion beats the given label by more than `margin`."""
-
-    by: CutBy = CutBy.METHODS
-    rank: int = 0
-    margin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,16 +40,6 @@ class Filter:
     column: str = SUSPICION
     descending: bool = False
     within: tuple[str, float, float] | None = None
-
-
-def flags(frame: pd.DataFrame, cut: CutOff) -> NDArray[np.bool_]:
-    """Return (n,) which samples of a findings table lie above the cut-off."""
-    if cut.by is CutBy.METHODS:
-        return frame["flagged"].fillna(False).to_numpy(dtype=bool)
-    ranks = numbers(frame, SUSPICION)
-    if cut.by is CutBy.RANK:
-        return cut_at_rank(ranks, cut.rank).flagged
-    return cut_at_margin(numbers(frame, "margin"), ranks, cut.margin).flagged
 
 
 def numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -11,14 +12,20 @@ import pandas as pd
 
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import DvauditError, SettingsError
+from dvaudit.store import RepeatedEventError
+
+_ID = re.compile(r"[0-9a-z-]{8,64}")
 
 
 class Actions(Protocol):
-    """What a verdict does; the app passes the use cases of `dvaudit.audits`."""
+    """What a verdict does; the app passes the workspace.
 
-    def decide(self, sample_id: str, verdict: Verdict, label: str | None) -> None: ...
+    Both raise RepeatedEventError for an event that was carried out before, in whatever session.
+    """
 
-    def undo(self) -> Decision | None: ...
+    def decide(self, sample_id: str, verdict: Verdict, label: str | None, event: str) -> None: ...
+
+    def undo(self, event: str) -> Decision | None: ...
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Progress:
     """Where a review stands after some events.
 
     Attributes:
-        ack: number of the last event that was applied or refused.
+        ack: ids of the last report's events: each was applied or refused.
         anchor: position the person is at, None where no event says.
         here: ids that were decided or undone since the queue was opened.
         jump: position of a sample whose verdict was taken back from an earlier visit.
@@ -34,7 +41,7 @@ class Progress:
         error: the last refusal, one line.
     """
 
-    ack: int = 0
+    ack: tuple[str, ...] = ()
     anchor: int | None = None
     here: frozenset[str] = frozenset()
     jump: int | None = None
@@ -45,34 +52,42 @@ class Progress:
 def apply(
     events: Any, progress: Progress, frame: pd.DataFrame, classes: Sequence[str], act: Actions
 ) -> Progress:
-    """Carry out the events with a number above `progress.ack`, in order of number.
+    """Carry out the events that are new, in the order they come.
 
-    The browser is not trusted: an event that names no sample, verdict or label of the dataset is
-    refused, and the events after it still count.
+    A report holds every event the browser has had no answer to, so those of the last report come
+    again and are passed over; the store knows those of earlier sessions. The browser is not
+    trusted: an event that names no sample, verdict or label of the dataset is refused, and the
+    events after it still count.
 
     Args:
         events: what the component sent.
         frame: one row per sample with its `id`.
         classes: class names; empty for regression, where a label is any finite number.
     """
-    after = replace(progress, error=None)
-    for event in _numbered(events):
-        if event["seq"] <= after.ack:
+    named = _named(events)
+    if not named:
+        return replace(progress, error=None)
+    after = replace(progress, error=None, ack=tuple(named))
+    for name, event in named.items():
+        if name in progress.ack:
             continue
-        after = replace(after, ack=event["seq"])
         try:
             after = _one(event, after, frame, classes, act)
+        except RepeatedEventError:
+            continue
         except DvauditError as refusal:
             after = replace(after, error=str(refusal))
     return after
 
 
-def _numbered(events: Any) -> list[dict[str, Any]]:
-    listed = events if isinstance(events, list) else []
-    sound = [
-        event for event in listed if isinstance(event, dict) and isinstance(event.get("seq"), int)
-    ]
-    return sorted(sound, key=lambda event: int(event["seq"]))
+def _named(events: Any) -> dict[str, dict[str, Any]]:
+    """Return the events that have an id, by it; the first of each."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in events if isinstance(events, list) else []:
+        name = event.get("id") if isinstance(event, dict) else None
+        if isinstance(name, str) and _ID.fullmatch(name):
+            found.setdefault(name, event)
+    return found
 
 
 def _one(
@@ -92,12 +107,12 @@ def _one(
         raise SettingsError(f"The review sent an unknown event, {kind!r}. Reload the page.")
     sample_id = str(frame["id"].iat[position])
     decision = _decision(sample_id, event, classes)
-    act.decide(decision.sample_id, decision.verdict, decision.label)
+    act.decide(decision.sample_id, decision.verdict, decision.label, event["id"])
     return replace(before, anchor=position, here=before.here | {sample_id})
 
 
 def _undo(event: dict[str, Any], before: Progress, frame: pd.DataFrame, act: Actions) -> Progress:
-    undone = act.undo()
+    undone = act.undo(event["id"])
     if undone is None:
         raise SettingsError("There is no verdict left to take back.")
     after = replace(before, here=before.here | {undone.sample_id})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -12,12 +10,12 @@ from numpy.typing import NDArray
 from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.components.review import Item, Near, Window, review, shortcuts
-from dvaudit.ui.cutoff_view import cut_off
 from dvaudit.ui.links import image_url, pack_url
-from dvaudit.ui.ranking import flags, numbers, review_queue
+from dvaudit.ui.ranking import numbers, review_queue
 from dvaudit.ui.review_events import Progress, apply
 from dvaudit.ui.sample_facts import (
     cells,
@@ -34,17 +32,17 @@ BEHIND, AHEAD = 6, 50
 PICTURES, ROWS = 6, 3
 
 
-class _Audits:
-    """The verdicts of one dataset, through the use cases."""
+class _Verdicts:
+    """The verdicts of one dataset."""
 
     def __init__(self, ws: Workspace, dataset_id: str) -> None:
         self._ws, self._dataset_id = ws, dataset_id
 
-    def decide(self, sample_id: str, verdict: Verdict, label: str | None) -> None:
-        audits.decide(self._ws, self._dataset_id, sample_id, verdict, label)
+    def decide(self, sample_id: str, verdict: Verdict, label: str | None, event: str) -> None:
+        self._ws.decide(self._dataset_id, sample_id, verdict, label, event=event)
 
-    def undo(self) -> Decision | None:
-        return audits.undo(self._ws, self._dataset_id)
+    def undo(self, event: str) -> Decision | None:
+        return self._ws.undo(self._dataset_id, event=event)
 
 
 def choose_queue(run_id: str) -> tuple[bool, bool]:
@@ -74,18 +72,18 @@ def review_samples(
 ) -> None:
     """Draw the review; a verdict reruns only this part of the page."""
     frame = frames.findings(ws, run)
-    flagged = flags(frame, cut_off(run.id))
+    flagged = flags(frame, ws.cut_off(run.id))
     decisions = audits.decisions(ws, dataset.id)
     progress = _progress(run.id)
     queue = review_queue(
         frame, flagged, decisions, every=every, reviewed=reviewed, here=progress.here
     )
+    window = _window(ws, dataset, run, frame, queue, flagged, decisions, progress)
+    # With nothing to show, too: an undo from before a reload may still wait in the browser.
+    review(window, key=_key(run.id), on_events=lambda: _apply(ws, dataset, run))
     if not len(queue):
         _nothing_left(int(flagged.sum()), every)
-        return
-    window = _window(ws, dataset, run, frame, queue, flagged, decisions, progress)
-    review(window, key=_key(run.id), on_events=lambda: _apply(ws, dataset, run))
-    if window.done == window.total > 0:
+    elif window.done == window.total > 0:
         st.page_link(
             "pages/export.py", label="Export the corrected data", icon=":material/download:"
         )
@@ -100,7 +98,7 @@ def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
         _progress(run.id),
         frames.findings(ws, run),
         dataset.class_names,
-        _Audits(ws, dataset.id),
+        _Verdicts(ws, dataset.id),
     )
 
 
@@ -150,7 +148,7 @@ def _window(
     numeric = dataset.task is Task.REGRESSION
     return Window(
         items=items,
-        session=st.session_state.setdefault(f"{_key(run.id)}_session", secrets.token_hex(8)),
+        outbox=outbox_name(dataset),
         ack=progress.ack,
         before=first > 0,
         more=last < len(queue),
@@ -166,6 +164,15 @@ def _window(
         error=progress.error,
         undoable=bool(decisions),
     )
+
+
+def outbox_name(dataset: DatasetRecord) -> str:
+    """Name a dataset in the browser's storage, which all workspaces of an address share.
+
+    Every audit of a dataset counts its samples alike, so events of one may be sent by another.
+    """
+    created = int(dataset.created.timestamp() * 1e6)
+    return f"{dataset.id}-{created}-{(dataset.fingerprint or '')[:16]}"
 
 
 def window_bounds(

@@ -9,6 +9,7 @@ from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import DvauditError
+from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.components.gallery import Card, gallery
@@ -61,14 +62,15 @@ def _detail(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int
         else:
             _own_columns(ws, dataset, position)
     with right:
-        _labels(frame, position)
+        above = bool(flags(frame, ws.cut_off(run.id))[position])
+        _labels(frame, position, above)
         _verdicts(ws, dataset, frame, position)
     _neighbours(ws, dataset, run, position)
     with st.expander("All quantities of the methods"):
         st.dataframe(method_table(frame, position), hide_index=True)
 
 
-def _labels(frame: pd.DataFrame, position: int) -> None:
+def _labels(frame: pd.DataFrame, position: int, flagged: bool) -> None:
     suggested = suggested_label(frame, position)
     columns = st.columns(2)
     columns[0].metric("Given label", plain(given_label(frame, position) or "none"))
@@ -76,7 +78,7 @@ def _labels(frame: pd.DataFrame, position: int) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         st.badge(f"Rank {number_text(frame['suspicion_rank'].iat[position])}", color="gray")
         st.badge(f"Margin {number_text(frame['margin'].iat[position])}", color="gray")
-        if bool(frame["flagged"].iat[position]):
+        if flagged:
             st.badge("Flagged", color="orange")
         if bool(frame["duplicate_conflict"].iat[position]):
             st.badge("Duplicate with another label", color="red")

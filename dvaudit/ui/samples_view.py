@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Kind
 from dvaudit.core.decisions import Decision
+from dvaudit.findings import CutBy, flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import charts, frames
 from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.cutoff_view import choose_cut_off
-from dvaudit.ui.ranking import SUSPICION, Filter, Show, flags, numbers, value_columns
+from dvaudit.ui.ranking import SUSPICION, Filter, Show, numbers, value_columns
 from dvaudit.ui.sample_facts import number_text, suggested_label, text_or_none, verdict_text
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
@@ -37,13 +38,21 @@ _HIGH_IS_SUSPICIOUS = ("margin", "outlier_score")
 
 
 def key_figures(ws: Workspace, run: RunRecord) -> None:
-    """Show the audit in five numbers."""
-    summary = frames.summary(ws, run)
-    samples, flagged = int(summary["samples"]), int(summary["flagged"])
-    rate = summary["error_rate"]
+    """Show the audit in five numbers, the flagged ones by the cut-off."""
+    summary, cut = frames.summary(ws, run), ws.cut_off(run.id)
+    samples = int(summary["samples"])
+    flagged = int(flags(frames.findings(ws, run), cut).sum())
+    rate, copies = summary["error_rate"], frames.tables(ws, run, "duplicates")
+    groups = int(copies["group"][copies["conflict"].astype(bool)].nunique())
+    share = f"{flagged / max(samples, 1):.1%} of all"
     with st.grid(5, gap="small"):
         _figure("Samples", f"{samples:,}", f"{summary['labelled']:,} labelled")
-        _figure("Flagged", f"{flagged:,}", f"{flagged / max(samples, 1):.1%} of all samples")
+        _figure(
+            "Flagged",
+            f"{flagged:,}",
+            f"to check, {share}" if cut.by is CutBy.METHODS else f"{share}, cut-off moved",
+            help=f"Flagged: {cut.words()}. The cut-off below moves the line.",
+        )
         _figure(
             "Wrong labels, estimated",
             "unknown" if rate["rate"] is None else f"{rate['rate']:.1%}",
@@ -55,7 +64,7 @@ def key_figures(ws: Workspace, run: RunRecord) -> None:
         _figure(
             "Duplicates with other labels",
             f"{summary['duplicate_conflicts']:,}",
-            f"in {count(summary['duplicate_groups'], 'duplicate group')}",
+            f"samples, in {groups:,} of {count(summary['duplicate_groups'], 'group')}",
         )
         _figure("Outliers", f"{summary['outliers']:,}", "far from everything else")
 
@@ -74,7 +83,7 @@ def _figure(label: str, value: str, note: str, help: str | None = None) -> None:
 
 
 def filters(
-    run: RunRecord, dataset: DatasetRecord, frame: pd.DataFrame
+    ws: Workspace, run: RunRecord, dataset: DatasetRecord, frame: pd.DataFrame
 ) -> tuple[Filter, NDArray[np.bool_]]:
     """Draw the filters; return what is chosen, and which samples lie above the cut-off."""
     show = st.selectbox(
@@ -103,7 +112,7 @@ def filters(
         type="search",
     )
     column, least = _sorting(frame)
-    cut = choose_cut_off(run.id, frame)
+    cut = choose_cut_off(ws, run, frame)
     flagged = flags(frame, cut)
     within = _value_range(frame, column, flagged)
     high = column in _HIGH_IS_SUSPICIOUS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -18,6 +18,7 @@ from dvaudit.ui.words import plain
 
 __all__ = [
     "Selection",
+    "absence_shown",
     "current",
     "empty_state",
     "page_button",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 _DATASET, _RUN = "dataset", "run"
-_MEMORY, _JUST_CHOSEN = "selected", "just_chosen"
+_MEMORY, _JUST_CHOSEN, _ABSENT = "selected", "just_chosen", "absent"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def current(ws: Workspace) -> Selection:
 
     Without a choice it is the newest dataset and its newest finished audit.
     """
-    dataset_id, run_id = _wanted()
+    dataset_id, run_id, addressed = _wanted()
     datasets = {record.id: record for record in ws.datasets()}
     dataset = datasets.get(dataset_id) or next(iter(datasets.values()), None)
     run = None
@@ -54,6 +55,8 @@ def current(ws: Workspace) -> Selection:
         finished = (record for record in runs.values() if record.status is RunStatus.DONE)
         newest = next(iter(runs.values()), None)
         run = runs.get(run_id) or next(finished, newest)
+        if addressed:
+            _note_absence(dataset_id, run_id, dataset, run)
     _note(dataset.id if dataset else "", run.id if run else "")
     return Selection(dataset, run)
 
@@ -62,15 +65,60 @@ def select(dataset_id: str | None, run_id: str | None = None) -> None:
     """Choose a dataset and an audit, in place of what the address says; None = the newest."""
     st.session_state[_MEMORY] = (dataset_id or "", run_id or "")
     st.session_state[_JUST_CHOSEN] = True
+    st.session_state.pop(_ABSENT, None)
 
 
-def _wanted() -> tuple[str, str]:
-    """Return the ids asked for, as they come: unchecked, empty where there are none."""
+def absence_shown(page: str) -> None:
+    """Say what the address asked for and this workspace does not have.
+
+    It stays until the person goes to another page or chooses something: the address itself is
+    right again at once.
+    """
+    absent: _Absent | None = st.session_state.get(_ABSENT)
+    if absent is None:
+        return
+    if absent.page not in (None, page):
+        del st.session_state[_ABSENT]
+        return
+    st.session_state[_ABSENT] = replace(absent, page=page)
+    st.warning(absent.text, icon=":material/link_off:")
+
+
+@dataclass(frozen=True)
+class _Absent:
+    """What to say of an address that could not be followed, and the page it was first said on."""
+
+    text: str
+    page: str | None = None
+
+
+def _note_absence(
+    dataset_id: str, run_id: str, dataset: DatasetRecord, run: RunRecord | None
+) -> None:
+    """Note where what is shown is not what the address asked for."""
+    if dataset_id != dataset.id:
+        text = f"{_shown(dataset_id)} is not in this workspace; showing {plain(dataset.name)}."
+    elif run_id and (run is None or run_id != run.id):
+        instead = f"audit {int(run.id[1:])}" if run else "it without an audit"
+        text = f"{_shown(run_id)} is no audit of {plain(dataset.name)}; showing {instead}."
+    else:
+        return
+    st.session_state[_ABSENT] = _Absent(text)
+
+
+def _shown(asked: str) -> str:
+    """Return an id that came with the address, fit to be shown."""
+    return plain(asked if len(asked) <= 30 else asked[:29] + "…")
+
+
+def _wanted() -> tuple[str, str, bool]:
+    """Return the ids asked for, unchecked, empty where there are none; and whether the address
+    asks for them."""
     remembered: tuple[str, str] = st.session_state.get(_MEMORY, ("", ""))
     if st.session_state.pop(_JUST_CHOSEN, False):
-        return remembered
+        return *remembered, False
     asked = st.query_params.get(_DATASET, "")
-    return (asked, st.query_params.get(_RUN, "")) if asked else remembered
+    return (asked, st.query_params.get(_RUN, ""), True) if asked else (*remembered, False)
 
 
 def _note(dataset_id: str, run_id: str) -> None:

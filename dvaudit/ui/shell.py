@@ -10,9 +10,9 @@ from pathlib import Path
 import streamlit as st
 
 from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, RunStatus, Workspace
-from dvaudit.ui import theme
-from dvaudit.ui.session import current, select, workspace
-from dvaudit.ui.words import ago
+from dvaudit.ui import history, theme
+from dvaudit.ui.session import absence_shown, current, select, workspace
+from dvaudit.ui.words import ago, plain
 
 PAGES = {
     "Prepare": (
@@ -22,6 +22,7 @@ PAGES = {
     "Act": (
         ("samples", "Samples", ":material/grid_view:"),
         ("review", "Review", ":material/rate_review:"),
+        ("contributors", "Contributors", ":material/groups:"),
         ("export", "Export", ":material/download:"),
     ),
 }
@@ -49,6 +50,7 @@ def main(home: Path) -> None:
     ws = workspace()
     with st.sidebar:
         _choose(ws)
+    absence_shown(page.url_path)
     page.run()
 
 
@@ -66,6 +68,8 @@ def _choose(ws: Workspace) -> None:
         format_func=lambda key: names.get(key, key),
         key="choose_dataset",
         on_change=lambda: select(st.session_state["choose_dataset"]),
+        # The box cuts a long name off.
+        help=plain(_dataset_text(selection.dataset)),
     )
     runs = {record.id: record for record in ws.runs(selection.dataset.id, RunKind.AUDIT)}
     if selection.run is None:
@@ -78,6 +82,7 @@ def _choose(ws: Workspace) -> None:
         format_func=lambda key: run_text(runs[key]) if key in runs else key,
         key="choose_run",
         on_change=lambda: select(dataset_id, st.session_state["choose_run"]),
+        help=history.facts(selection.run),
     )
 
 
@@ -100,9 +105,8 @@ def _dataset_text(record: DatasetRecord) -> str:
 
 
 def run_text(run: RunRecord, now: datetime | None = None) -> str:
-    """Return an audit in a few words: number, methods, and its age or state."""
-    methods = ", ".join(run.params.get("valuators", ()))
+    """Return an audit in as few words as the sidebar has room for: number, and age or state."""
     state = run.status.value
     if run.status is RunStatus.DONE:
         state = ago(run.finished or run.created, now)
-    return f"#{int(run.id[1:])} · {state} · {methods}"
+    return f"#{int(run.id[1:])}, {state}"

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dvaudit.core.dataset import Kind
+from dvaudit.findings import CutBy, classes_at, confusions_among, flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import charts, frames
 from dvaudit.ui.components.gallery import Card, gallery
@@ -21,7 +22,13 @@ _CHART = "class_chart"
 
 def classes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Show how flagged samples spread over the classes, and which are taken for which."""
-    table = frames.tables(ws, run, "classes")
+    table, confusions = frames.tables(ws, run, "classes"), frames.tables(ws, run, "confusions")
+    cut = ws.cut_off(run.id)
+    if cut.by is not CutBy.METHODS and dataset.task is not None:
+        samples = frames.findings(ws, run)
+        samples = samples.assign(flagged=flags(samples, cut))
+        table = classes_at(table, samples, dataset.task)
+        confusions = confusions_among(samples, dataset.task)
     if table.empty:
         empty_state("No classes", "This audit judged no labels, so there is nothing to compare.")
         return
@@ -31,8 +38,9 @@ def classes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
         _bars(table, dataset.class_names)
     with right:
         st.subheader("Taken for each other")
-        _confusions(frames.tables(ws, run, "confusions"))
+        _confusions(confusions)
     st.subheader("Class table")
+    st.caption(f"Flagged: {cut.words()}.")
     st.dataframe(
         table,
         hide_index=True,

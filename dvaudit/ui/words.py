@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=])")
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def plain(text: str) -> str:
@@ -20,16 +19,6 @@ def plain(text: str) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return "1 class", "12,000 samples"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def size(bytes_: float) -> str:
-    """Return "1.2 GB": powers of 1000, two significant digits below ten."""
-    step = 0
-    while bytes_ >= 999.5 and step < len(_UNITS) - 1:
-        bytes_, step = bytes_ / 1000, step + 1
-    return (
-        f"{bytes_:.1f} {_UNITS[step]}" if step and bytes_ < 9.95 else f"{bytes_:.0f} {_UNITS[step]}"
-    )
 
 
 def duration(seconds: float) -> str:

@@ -6,10 +6,11 @@ The package is callable, so that `dvaudit.valuators()` lists the methods with th
 import sys
 from types import ModuleType
 
-from dvaudit.valuators.base import Problem, Scores, Valuator
+from dvaudit.valuators.base import Level, Method, Problem, Scores, Valuator
 from dvaudit.valuators.cg_prime import CgPrime
 from dvaudit.valuators.cg_score import CgScore
 from dvaudit.valuators.cg_subsampled import CgSubsampled
+from dvaudit.valuators.davinz import Davinz
 from dvaudit.valuators.kernel_loo import KernelLoo
 from dvaudit.valuators.registry import ValuatorInfo, describe, get, lookup, names, register
 from dvaudit.valuators.shared import Shared
@@ -18,7 +19,10 @@ __all__ = [
     "CgPrime",
     "CgScore",
     "CgSubsampled",
+    "Davinz",
     "KernelLoo",
+    "Level",
+    "Method",
     "Problem",
     "Scores",
     "Shared",

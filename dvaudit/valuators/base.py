@@ -10,6 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, ClassVar
 
 import numpy as np
@@ -62,14 +63,22 @@ class Scores:
     stats: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Valuator(ABC):
-    """A method that gives every labelled sample a value; higher = more useful."""
+class Level(StrEnum):
+    """What a method gives a value to."""
+
+    SAMPLE = "sample"
+    CONTRIBUTOR = "contributor"
+
+
+class Method(ABC):
+    """What every method says of itself, and how it is asked for values."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
     tasks: ClassVar[frozenset[Task]]
+    level: ClassVar[Level]
     needs: ClassVar[frozenset[str]] = frozenset()
     detects_mislabels: ClassVar[bool]
     Settings: ClassVar[type]
@@ -82,6 +91,44 @@ class Valuator(ABC):
         """Return the cost of `value` on data of this size, vectors given."""
 
     @abstractmethod
+    def value(
+        self,
+        data: Dataset,
+        *,
+        trusted: Dataset | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        progress: Progress = silent,
+        shared: Shared | None = None,
+    ) -> ValuationResult:
+        """Return the values of the samples or contributors of `data`.
+
+        Args:
+            trusted: samples whose labels are known to be right, for methods that need them.
+
+        Raises:
+            UnsuitableDataError: the task is not one of `tasks`, no sample has a label, or
+                something of `needs` is missing.
+        """
+
+    def _check(self, data: Dataset) -> None:
+        if data.task not in self.tasks:
+            raise UnsuitableDataError(
+                f"{self.name} works on {' and '.join(sorted(self.tasks))}; this dataset is for "
+                f"{data.task}. Choose another method, or set the label column and the task."
+            )
+        if not data.labelled.any():
+            raise UnsuitableDataError(
+                f"None of the {len(data):,} samples has a label; choose the label column."
+            )
+
+
+class Valuator(Method):
+    """A method that gives every labelled sample a value; higher = more useful."""
+
+    level = Level.SAMPLE
+
+    @abstractmethod
     def _value(self, problem: Problem) -> Scores:
         """Return the scores of the problem's m samples."""
 
@@ -89,6 +136,7 @@ class Valuator(ABC):
         self,
         data: Dataset,
         *,
+        trusted: Dataset | None = None,
         seed: int = 0,
         device: str = "cpu",
         progress: Progress = silent,
@@ -126,17 +174,6 @@ class Valuator(ABC):
             "seconds_total": round(time.perf_counter() - start, 3),
         }
         return _expand(self.name, data, rows, class_names, scores, stats)
-
-    def _check(self, data: Dataset) -> None:
-        if data.task not in self.tasks:
-            raise UnsuitableDataError(
-                f"{self.name} works on {' and '.join(sorted(self.tasks))}; this dataset is for "
-                f"{data.task}. Choose another method, or set the label column and the task."
-            )
-        if not data.labelled.any():
-            raise UnsuitableDataError(
-                f"None of the {len(data):,} samples has a label; choose the label column."
-            )
 
 
 def _compact_labels(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
-from dvaudit.core.machine import GIB, Cost, Machine
+from dvaudit.core.machine import Cost, Machine, size_text
 from dvaudit.core.settings import setting
 from dvaudit.valuators.base import Problem, Scores, Valuator
 from dvaudit.valuators.kernel_problem import one_vs_rest
@@ -65,7 +65,7 @@ class CgPrime(Valuator):
         speed = machine.flops * (0.7 if width == 8 else 1.4)
         held = 2 * samples * dimensions + 2 * samples * classes
         needed = width * (held + STRIP_COPIES * min(STRIP, samples) * samples)
-        plan = f"kernel rows in strips of {STRIP:,}, nothing inverted ({needed / GIB:.2g} GiB)"
+        plan = f"kernel rows in strips of {STRIP:,}, nothing inverted ({size_text(needed)})"
         return Cost(operations / speed, needed, plan)
 
     def _value(self, problem: Problem) -> Scores:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as distributions
 
 from dvaudit import kernels
 from dvaudit.core.dataset import Task
@@ -27,6 +26,7 @@ from dvaudit.valuators.kernel_quantities import (
     Quantities,
     Solution,
 )
+from dvaudit.valuators.ranking import rank_correlation
 
 CONFIDENCE = 0.95
 
@@ -100,7 +100,7 @@ def bagged(problem: Problem, plan: KernelPlan, ridge: float, measure: Measure) -
     ]
     if forced:
         words.append(f"The ridge was raised in {forced:,} of {systems:,} systems.")
-    half_width = float(distributions.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    half_width = _student((1 + CONFIDENCE) / 2, count - 1)
     record = {
         "plan": plan.words(),
         "precision": plan.precision,
@@ -116,6 +116,12 @@ def bagged(problem: Problem, plan: KernelPlan, ridge: float, measure: Measure) -
     return Evaluation(means, words, record, np.sqrt(variance / count), half_width)
 
 
+def _student(probability: float, freedom: int) -> float:
+    from scipy.special import stdtrit  # here, since listing the methods loads no scipy
+
+    return float(stdtrit(freedom, probability))
+
+
 def _size_effect(blocks: _Blocks, at_block: NDArray[np.float64]) -> dict[str, float]:
     """Return how the value moves from blocks of half the size to blocks of the size."""
     plan, half = blocks.plan, max(blocks.plan.block // 2, 2)
@@ -124,9 +130,9 @@ def _size_effect(blocks: _Blocks, at_block: NDArray[np.float64]) -> dict[str, fl
     # A partition number that no other uses, so that its random blocks are its own.
     for rows, quantities in blocks.partition(plan.partitions, half, progress, "size effect"):
         smaller[rows] = quantities[PRIMARY]
-    agreement = float(distributions.spearmanr(at_block, smaller).statistic)
+    agreement = rank_correlation(at_block, smaller)
     return {
         "half_block": half,
         "median_change": float(np.median(at_block - smaller)),
-        "spearman": agreement if np.isfinite(agreement) else 1.0,  # constant values agree
+        "spearman": agreement,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dvaudit.core.errors import ResourceError
-from dvaudit.core.machine import GIB, Cost, Machine
+from dvaudit.core.machine import Cost, Machine, size_text
 from dvaudit.core.settings import setting
 from dvaudit.kernels.sizes import iterative_bytes, landmarks, system_bytes
 
@@ -84,9 +84,9 @@ class KernelPlan:
         return f"exact, {self.precision}, one factorisation in place"
 
     def cost(self, machine: Machine) -> Cost:
-        words = f"{self.words()} ({self.bytes / GIB:.2g} GiB)"
+        words = f"{self.words()} ({size_text(self.bytes)})"
         if self.bytes > machine.memory:
-            words = f"does not fit: {words}, {machine.memory / GIB:.2g} GiB are free"
+            words = f"does not fit: {words}, {size_text(machine.memory)} are free"
         return Cost(self.seconds, self.bytes, words)
 
 
@@ -134,8 +134,8 @@ def require_fit(plan: KernelPlan, n: int, machine: Machine) -> None:
     """
     if plan.bytes > machine.memory:
         raise ResourceError(
-            f"{n:,} samples need {plan.bytes / GIB:.1f} GiB for the plan {plan.words()!r} and "
-            f"{machine.memory / GIB:.1f} GiB are free; choose the plan bagged with smaller "
+            f"{n:,} samples need {size_text(plan.bytes)} for the plan {plan.words()!r} and "
+            f"{size_text(machine.memory)} are free; choose the plan bagged with smaller "
             "blocks, audit fewer samples, or use a machine with more memory."
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 
 def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -12,6 +11,8 @@ def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
 
     Where a score is constant the correlation is not defined: 1 if both are, 0 if one is.
     """
+    from scipy.stats import rankdata  # here, since listing the methods loads no scipy
+
     ranks = np.stack([rankdata(one), rankdata(other)])
     ranks -= ranks.mean(1, keepdims=True)
     norms = np.sqrt((ranks**2).sum(1))

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from dvaudit.core.dataset import Task
 from dvaudit.core.errors import SettingsError
 from dvaudit.core.settings import SettingSpec, specs
-from dvaudit.valuators.base import Valuator
+from dvaudit.valuators.base import Level, Method
 
-V = TypeVar("V", bound=type[Valuator])
+V = TypeVar("V", bound=type[Method])
 
-_REGISTERED: dict[str, type[Valuator]] = {}
+_REGISTERED: dict[str, type[Method]] = {}
 
 
 def register(cls: V) -> V:
@@ -25,12 +25,12 @@ def register(cls: V) -> V:
     return cls
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all valuators, in order of registration."""
-    return tuple(_REGISTERED)
+def names(level: Level | None = None) -> tuple[str, ...]:
+    """Return the names of all valuators, or of those of one level, in order of registration."""
+    return tuple(name for name, cls in _REGISTERED.items() if level in (None, cls.level))
 
 
-def lookup(name: str) -> type[Valuator]:
+def lookup(name: str) -> type[Method]:
     """Return the class registered under `name`.
 
     Raises:
@@ -43,7 +43,7 @@ def lookup(name: str) -> type[Valuator]:
     return _REGISTERED[name]
 
 
-def get(name: str, settings: Mapping[str, Any] | None = None) -> Valuator:
+def get(name: str, settings: Mapping[str, Any] | None = None) -> Method:
     """Return the valuator `name` with these settings, checked."""
     return lookup(name)(settings)
 
@@ -57,6 +57,7 @@ class ValuatorInfo:
     summary: str
     reference: str
     tasks: frozenset[Task]
+    level: Level
     needs: frozenset[str]
     detects_mislabels: bool
     settings: tuple[SettingSpec, ...]
@@ -71,6 +72,7 @@ def describe() -> tuple[ValuatorInfo, ...]:
             summary=cls.summary,
             reference=cls.reference,
             tasks=cls.tasks,
+            level=cls.level,
             needs=cls.needs,
             detects_mislabels=cls.detects_mislabels,
             settings=specs(cls.Settings),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dvaudit import features, kernels
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.progress import Progress
+from dvaudit.features.pictures import pictures
 
 if TYPE_CHECKING:
     from dvaudit.features import Features
@@ -57,6 +58,17 @@ class Shared:
             )
             self._features = (key, made)
         return self._features[1]
+
+    def pictures(self, data: Dataset, progress: Progress) -> NDArray[np.float32]:
+        """Return the images of `data`, (n, channels, height, width) in [0, 1]."""
+        source = pictures(data, None)
+        shape = source.shape
+        out = np.empty((len(data), shape.channels, shape.height, shape.width), dtype=np.float32)
+        for start, block in source.batches():
+            out[start : start + len(block)] = block.transpose(0, 3, 1, 2)
+            progress(start / len(data), "Reading pictures")
+        out /= 255
+        return out
 
     def system(
         self,

@@ -8,6 +8,7 @@ import pytest
 from audited import add_audited_pictures, add_audited_table
 from live import LiveApp, live_app
 from playwright.sync_api import Locator, Page, expect
+from waiting import until
 
 from dvaudit.core.decisions import Verdict
 from dvaudit.store import Workspace
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.browser
 VERDICTS = {"k": Verdict.KEEP, "d": Verdict.DROP, "u": Verdict.UNSURE, "2": Verdict.RELABEL}
 
 
-DATASETS = ("slow", "fast", "field", "leaving")
+DATASETS = ("slow", "fast", "field", "leaving", "reload", "closed", "undone", "tabs")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,88 @@ def test_what_was_typed_just_before_leaving_is_stored_on_return(page: Page, app:
         expect(review.locator('[data-part="progress"]')).to_have_text("2 of 3 flagged reviewed")
         stored(review)
         assert len(ws.decisions(dataset)) == 2
+
+
+def reviewed(page: Page, count: int) -> None:
+    """Wait until the page shows `count` of the three flagged samples as reviewed and stored."""
+    review = page.get_by_role("region", name="Review of one sample")
+    expect(review.locator('[data-part="progress"]')).to_have_text(f"{count} of 3 flagged reviewed")
+    stored(review)
+
+
+def cut_the_line(page: Page) -> None:
+    """From now on nothing that this page sends arrives."""
+    page.evaluate("WebSocket.prototype.send = () => {}")
+
+
+def nothing_waits(page: Page) -> None:
+    """Wait until the browser's storage holds no event any more."""
+    script = "() => Object.keys(localStorage).filter((key) => key.includes('review/')).length"
+    until(lambda: page.evaluate(script) == 0, 20)
+
+
+def test_what_was_typed_just_before_a_reload_is_stored(page: Page, app: LiveApp) -> None:
+    with Workspace(app.home) as ws:
+        dataset = dataset_of("reload")
+        open_review(page, app, dataset)
+        page.keyboard.type("k")
+        page.reload()
+        reviewed(page, 1)
+        page.keyboard.type("kkkkkkkk")
+        page.reload()
+        nothing_waits(page)
+        assert len(ws.decisions(dataset)) == 3
+        assert len(ws.history(dataset)) == 3
+
+
+def test_what_was_typed_just_before_closing_is_stored_on_the_next_visit(
+    page: Page, app: LiveApp
+) -> None:
+    with Workspace(app.home) as ws:
+        dataset = dataset_of("closed")
+        open_review(page, app, dataset)
+        cut_the_line(page)
+        page.keyboard.type("kd")
+        again = page.context.new_page()
+        page.close()
+        open_review(again, app, dataset)
+        reviewed(again, 2)
+        nothing_waits(again)
+        found = [decision.verdict for decision in ws.decisions(dataset).values()]
+        assert found == [Verdict.KEEP, Verdict.DROP]
+        assert len(ws.history(dataset)) == 2
+
+
+def test_an_undo_just_before_a_reload_is_done_once(page: Page, app: LiveApp) -> None:
+    with Workspace(app.home) as ws:
+        dataset = dataset_of("undone")
+        review = open_review(page, app, dataset)
+        page.keyboard.type("kkk")
+        stored(review)
+        cut_the_line(page)
+        page.keyboard.type("z")
+        page.reload()
+        reviewed(page, 2)
+        nothing_waits(page)
+        page.reload()
+        reviewed(page, 2)
+        assert len(ws.decisions(dataset)) == 2
+        assert len(ws.history(dataset)) == 4
+
+
+def test_a_second_tab_sends_what_waits_and_nothing_is_done_twice(page: Page, app: LiveApp) -> None:
+    with Workspace(app.home) as ws:
+        dataset = dataset_of("tabs")
+        open_review(page, app, dataset)
+        other = page.context.new_page()
+        for _ in range(2):
+            page.bring_to_front()
+            page.keyboard.type("kkz")
+            other.goto(f"{app.address}/review?dataset={dataset}")
+            expect(other.get_by_role("button", name="Keep")).to_be_visible()
+            nothing_waits(page)
+        assert len(ws.decisions(dataset)) == 2
+        assert len(ws.history(dataset)) == 6
 
 
 def test_the_mouse_does_the_same_and_the_end_is_said(page: Page, app: LiveApp) -> None:

@@ -60,9 +60,10 @@ def test_grey_stays_grey_and_colour_is_not_lost(image_dataset) -> None:
 
 def test_sixteen_bit_grey_is_scaled(image_dataset) -> None:
     deep = (np.linspace(0, 60_000, 144).reshape(12, 12)).astype(np.uint16)
-    matrix = features.extract(image_dataset([Image.fromarray(deep)]), "pixels").matrix
-    assert 0.8 < matrix.max() <= 1
-    assert len(np.unique(matrix)) > 100
+    found = features.extract(image_dataset([Image.fromarray(deep)]), "pixels")
+    assert 0.8 < found.matrix.max() <= 1
+    assert len(np.unique(found.matrix)) > 100
+    assert found.notes == ("1 of 1 images was converted to 8-bit grey (1 16-bit grey).",)
 
 
 def test_pixels_are_the_pixels(image_dataset) -> None:

@@ -321,9 +321,43 @@ def test_preview_shows_columns_and_guesses(write: object) -> None:
     assert seen.columns[1].distinct == 60
 
 
-def test_preview_turns_unusable_labels_into_a_note(write: object) -> None:
-    seen = preview(write("a,label\n1,x\n2,y\n"), task="regression")
-    assert any("needs numbers" in note for note in seen.notes)
+@pytest.mark.parametrize(
+    ("content", "roles", "task", "problem"),
+    [
+        ("a,label\n1,x\n2,y\n", {}, "regression", "needs numbers"),
+        ("a,b,label\n1,7,x\n1,7,y\n1,7,x\n", {}, None, "no feature column"),
+        ("a,b,label\n1,7,x\n", {}, None, "no feature column"),
+        ("a,label\n1,x\n1,y\n2,x\n", {"a": "id"}, None, "repeat"),
+        ("k,a,label\n,1,x\nc,2,y\n", {"k": "id"}, None, "is empty in 1 row"),
+    ],
+)
+def test_preview_and_load_refuse_the_same(
+    write: object, content: str, roles: dict[str, str], task: str | None, problem: str
+) -> None:
+    path = write(content)
+    seen = preview(path, roles=roles, task=task)
+    assert problem in seen.problems[0]
+    with pytest.raises(UnreadableInputError) as refusal:
+        load(path, roles=roles, task=task)
+    assert str(refusal.value).split(" has no")[-1] == seen.problems[0].split(" has no")[-1]
+
+
+def test_what_load_takes_has_no_problem_in_the_preview(write: object) -> None:
+    assert preview(write("a,label\n1,x\n2,y\n3,x\n4,y\n")).problems == ()
+
+
+def test_without_features_the_ignored_columns_are_named_and_the_label_is_not(
+    write: object,
+) -> None:
+    with pytest.raises(UnreadableInputError, match=r"'a', 'b' are ignored\. .*numeric") as refusal:
+        load(write("a,b,label\n1,7,x\n1,7,y\n1,7,x\n"))
+    assert "label" not in str(refusal.value)
+
+
+def test_one_repeated_and_one_empty_column_name_are_said_in_the_singular(write: object) -> None:
+    notes = load(write("a,a,,label\n1,4,7,x\n2,5,8,y\n3,6,9,x\n")).notes
+    assert "1 column name repeats; the later column is called 'a (2)'." in notes
+    assert "1 column has no name and is called 'column 3'." in notes
 
 
 @settings(max_examples=400, deadline=None)

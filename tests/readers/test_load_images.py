@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dvaudit.core.dataset import Dataset, Kind, Role, Task
-from dvaudit.core.errors import SettingsError, UnreadableInputError
-from dvaudit.core.progress import Cancelled
-from dvaudit.readers import load
+from dvaudit.core.dataset import Dataset, ImageSource, Kind, Role, Task
+from dvaudit.core.errors import MissingSourceError, SettingsError, UnreadableInputError
+from dvaudit.core.progress import Cancelled, Progress
+from dvaudit.readers import load, verify
 
 
 def texts(data: Dataset) -> list[object]:
@@ -285,3 +285,45 @@ def test_real_archives(shared_data: Path) -> None:
     assert all(
         name.split("/")[0] == label for name, label in zip(data.ids, texts(data), strict=True)
     )
+
+
+def test_a_source_that_goes_while_it_is_read_is_one_refusal(
+    make: Callable[..., Path], pets: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(pets)
+    check_all = verify.check_all
+
+    def losing(source: ImageSource, progress: Progress) -> list[verify.Checked]:
+        path.rename(path.with_name("elsewhere"))
+        return check_all(source, progress)
+
+    monkeypatch.setattr(verify, "check_all", losing)
+    with pytest.raises(MissingSourceError) as refusal:
+        load(path)
+    assert str(refusal.value).startswith(f"{path} is gone: it was moved or deleted.")
+    assert "Errno" not in str(refusal.value)
+
+
+def test_one_file_that_goes_while_a_folder_is_read_is_listed(
+    make_folder: Callable[..., Path], pets: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_folder(pets)
+    check_all = verify.check_all
+
+    def losing(source: ImageSource, progress: Progress) -> list[verify.Checked]:
+        (path / next(iter(pets))).unlink()
+        return check_all(source, progress)
+
+    monkeypatch.setattr(verify, "check_all", losing)
+    assert list(reasons(load(path))) == [next(iter(pets))]
+
+
+def test_deep_pictures_are_counted_as_such_and_their_conversion_is_said(
+    make: Callable[..., Path], png: Callable[..., bytes]
+) -> None:
+    deep = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000).save(deep, "PNG")
+    files = {"a/1.png": png(1), "a/2.png": png(2), "b/3.png": deep.getvalue()}
+    notes = load(make(files)).notes
+    assert any("2 colour modes (L 2, 16-bit grey 1)" in note for note in notes)
+    assert any("1 of 3 images has more than 8 bits a channel" in note for note in notes)

@@ -141,6 +141,14 @@ def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     both_refuse(path, r"photos\.zip")
 
 
+def test_a_zip_that_is_cut_off_is_said_to_be(
+    make_zip: Callable[..., Path], pets: dict[str, bytes]
+) -> None:
+    path = make_zip(pets)
+    path.write_bytes(path.read_bytes()[:-60])
+    both_refuse(path, r"photos\.zip seems to be cut off after [\d,]+ bytes")
+
+
 def test_an_empty_zip_is_refused(make_zip: Callable[..., Path]) -> None:
     both_refuse(make_zip({}), "no images")
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError
 from dvaudit.store import Workspace, WorkspaceError
 from dvaudit.store.database import Database, wal_safe
 from dvaudit.store.schema import METADATA, STEPS
+from dvaudit.store.verdicts import Verdicts
 
 
 @pytest.fixture
@@ -63,8 +64,9 @@ def test_steps_lead_to_the_tables_in_use(path: Path) -> None:
 
 
 def test_newer_schema_is_refused(path: Path) -> None:
-    Database(path, {**STEPS, 2: ()}).close()
-    with pytest.raises(WorkspaceError, match=r"schema version 2.*up to 1.*Upgrade"):
+    newest = max(STEPS)
+    Database(path, {**STEPS, newest + 1: ()}).close()
+    with pytest.raises(WorkspaceError, match=rf"version {newest + 1}.*up to {newest}.*Upgrade"):
         Database(path)
 
 
@@ -80,6 +82,24 @@ def test_older_schema_is_upgraded_once_and_kept_aside(path: Path) -> None:
     backup = sqlite3.connect(path.with_name("state.before-upgrade-from-1.db"))
     assert backup.execute("select x from old").fetchall() == [(7,)]
     backup.close()
+
+
+def test_a_verdict_log_of_the_first_schema_is_kept(path: Path) -> None:
+    old = Database(path, {1: STEPS[1]})
+    with old.write() as connection:
+        connection.exec_driver_sql(
+            """insert into dataset (id, name, status, source, copied, roles, class_names,
+            class_counts, notes, unreadable, created)
+            values (1, 'trees', 'ready', 'trees.csv', 0, '{}', '[]', '[]', '[]', '[]', 0)"""
+        )
+        connection.exec_driver_sql(
+            """insert into verdict (dataset_id, sample, version, verdict, reviewer, at)
+            values (1, 'a', 1, 'keep', '', 0)"""
+        )
+    old.close()
+    upgraded = Database(path)
+    assert list(Verdicts(upgraded).decisions("d0001")) == ["a"]
+    upgraded.close()
 
 
 def test_failing_step_changes_nothing(path: Path) -> None:

@@ -223,3 +223,13 @@ def test_everything_is_there_after_opening_again(
             again.datasets(), again.runs(), again.decisions(dataset_id), again.run(run_id),
         ) == before  # fmt: skip
         assert len(again.thumbnails(dataset_id)) == len(again.samples(dataset_id)) == 6
+
+
+def test_only_a_failed_import_is_set_up_again(ws: Workspace, source: Path) -> None:
+    dataset_id = add(ws, source)
+    with pytest.raises(WorkspaceError, match="no failed import"):
+        ws.set_up_again(dataset_id, name="other", roles={}, task=None)
+    ws.fail_dataset(dataset_id, "no feature column")
+    ws.set_up_again(dataset_id, name="other", roles={"a": "label"}, task="regression")
+    record = ws.dataset(dataset_id)
+    assert (record.name, record.roles, record.task) == ("other", {"a": "label"}, Task.REGRESSION)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import ConflictError, NotFoundError
-from dvaudit.store import Workspace
+from dvaudit.store import RepeatedEventError, Workspace
 from dvaudit.store.database import Database
 from dvaudit.store.verdicts import Verdicts
 
@@ -257,3 +257,29 @@ def _decision(sample: str, what: str) -> Decision | None:
     if what in ("x", "y"):
         return Decision(sample, Verdict.RELABEL, what)
     return Decision(sample, Verdict(what))
+
+
+def test_an_event_counts_once_in_whatever_session(home: tuple[Workspace, str]) -> None:
+    ws, dataset_id = home
+    ws.decide(dataset_id, "0.png", "keep", event="one")
+    ws.decide(dataset_id, "1.png", "drop", event="two")
+    ws.undo(dataset_id, event="three")
+    with Workspace(ws.root) as other:
+        for repeat in (
+            lambda: other.decide(dataset_id, "0.png", "keep", event="one"),
+            lambda: other.decide(dataset_id, "1.png", "drop", event="two"),
+            lambda: other.undo(dataset_id, event="three"),
+        ):
+            with pytest.raises(RepeatedEventError, match="stored already"):
+                repeat()
+        assert list(other.decisions(dataset_id)) == ["0.png"]
+        assert len(other.history(dataset_id)) == 3
+
+
+def test_actions_without_an_event_are_never_taken_for_repeated(
+    home: tuple[Workspace, str],
+) -> None:
+    ws, dataset_id = home
+    for _ in range(2):
+        ws.decide(dataset_id, "0.png", "keep")
+    assert len(ws.history(dataset_id)) == 2

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 from appview import add_audit, add_table, fresh_workspace, in_address, open_page, texts, write_table
+from audited import add_audited_table
 from streamlit.testing.v1 import AppTest
 
 from dvaudit import audits, readers, valuators
-from dvaudit.core.machine import Cost
+from dvaudit.core.machine import Cost, Machine
 from dvaudit.store import RunKind, RunStatus, Workspace
 from dvaudit.ui.auditing import total_cost
 from dvaudit.ui.following import left_text
+from dvaudit.ui.history import headline, share_text
+from dvaudit.ui.words import duration
 
 
 @pytest.fixture
@@ -120,10 +123,42 @@ def test_an_audit_that_stopped_says_why_and_goes_on(
 
 
 def test_a_finished_audit_shows_what_it_found(ws: Workspace, tmp_path: Path) -> None:
-    add_audit(ws, add_table(ws, tmp_path))
+    add_audited_table(ws, tmp_path)
     app = open_page("audit")
     assert not app.exception
-    assert "3 samples of 30 look wrong" in texts(app)
+    assert "**3 of 30 samples to check**; about 10% of the labels are estimated" in texts(app)
+
+
+def test_the_headline_tells_flags_from_wrong_labels() -> None:
+    assert headline(2540, 6000, 0.144) == (
+        "**2,540 of 6,000 samples to check**; about 14% of the labels are estimated to be wrong"
+    )
+    assert headline(0, 1, None).endswith("how many labels are wrong could not be estimated")
+    shares = (0.0, 0.0004, 0.023, 0.0996, 0.5)
+    assert [share_text(share) for share in shares] == ["0%", "less than 0.1%", "2.3%", "10%", "50%"]
+
+
+def test_the_time_counts_more_than_the_methods(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audits, "this_machine", lambda: Machine(2, 1 << 34, 1e11))
+    dataset = add_table(ws, tmp_path)
+    rest = audits.estimate_rest(ws, dataset)
+    assert rest.seconds > audits.START_SECONDS
+    assert rest.plan == "reading, features, neighbours"
+    app = open_page("audit")
+    assert "**Everything else**: 4 s, reading, features, neighbours" in texts(app)
+    methods = audits.estimate(ws, dataset, audits.DEFAULT_VALUATORS)
+    total = total_cost({**methods, "": rest})
+    shown = next(metric.value for metric in app.metric if metric.label == "Time, about")
+    assert shown == duration(total.seconds)
+
+
+def test_an_extractor_that_was_not_measured_comes_on_top(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dvaudit.features.extraction_seconds", lambda *_: None)
+    assert audits.estimate_rest(ws, add_table(ws, tmp_path)).plan.endswith("come on top")
 
 
 def test_the_history_lists_every_audit_and_choosing_one_shows_it(

@@ -15,6 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dvaudit import readers
+from dvaudit.core.dataset import Task
 from dvaudit.store import DatasetStatus, RunKind, RunStatus, Workspace
 from dvaudit.ui import health, importing
 from dvaudit.ui.words import plain
@@ -28,6 +29,15 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
 
 def _button(app: AppTest, label: str) -> object:
     return next(button for button in app.button if button.label == label)
+
+
+def _failed_import(ws: Workspace, dataset: str, error: str) -> str:
+    run = ws.add_run(dataset, RunKind.IMPORT, {"function": "none:none"})
+    assert ws.queue.claim_one(run)
+    begun = ws.queue.begin(run, pid=None)
+    assert begun is not None
+    ws.queue.finish(run, begun.attempt, RunStatus.FAILED, error)
+    return run
 
 
 def _metrics(app: AppTest) -> dict[str, str]:
@@ -79,10 +89,73 @@ def test_a_second_label_is_refused_before_the_import(ws: Workspace, tmp_path: Pa
         "edited_rows": {2: {"Role": "label"}}, "added_rows": [], "deleted_rows": [],
     }  # fmt: skip
     app.run()
-    assert app.error
+    (error,) = app.error
+    assert plain("2 columns have the role label: kind, height") in error.value
+    assert _button(app, "Import").disabled  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("content", "task", "said"),
+    [
+        ("a,b,label\n1,7,x\n1,7,y\n1,7,x\n1,7,y\n", None, "no feature column"),
+        ("a,b,label\n1,7,x\n", None, "no feature column"),
+        ("a,label\n1,x\n2,y\n3,x\n4,y\n", Task.REGRESSION, "Regression needs numbers"),
+    ],
+)
+def test_what_can_only_fail_is_refused_in_the_form(
+    ws: Workspace, tmp_path: Path, content: str, task: Task | None, said: str
+) -> None:
+    path = tmp_path / "doomed.csv"
+    path.write_text(content)
+    app = open_page("data", {"path": str(path)})
+    if task is not None:
+        assert not app.error
+        app.segmented_control(key=f"import_task_{path}").set_value(task).run()
+    (error,) = app.error
+    assert said in error.value
+    assert _button(app, "Import").disabled  # type: ignore[attr-defined]
+
+
+def test_the_head_follows_the_roles(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    app = open_page("data", {"path": str(path)})
+    assert "csv · 30 rows · 2 classes" in texts(app)
+    app.session_state[f"import_roles_{path}"] = {
+        "edited_rows": {0: {"Role": "ignored"}, 2: {"Role": "label"}},
+        "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    app.segmented_control(key=f"import_task_{path}").set_value(Task.CLASSIFICATION).run()
+    assert "csv · 30 rows · 30 classes" in texts(app)
+    assert "2 classes" not in texts(app)
+
+
+def test_a_failed_import_leads_back_to_its_form(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    roles = {"width": "numeric", "height": "ignored", "kind": "label"}
+    dataset = ws.add_dataset("My trees", path, copy=True, roles=roles, task="regression")
+    run = _failed_import(ws, dataset, "Regression needs numbers")
+    path.unlink()
+    app = open_page("data")
+    _button(app, "Change the set-up").click().run()  # type: ignore[attr-defined]
+    assert app.text_input[0].value == "My trees"
+    assert "Regression needs numbers" in app.error[0].value
+    source = ws.dataset(dataset).source
+    app.segmented_control(key=f"import_task_{source}").set_value(Task.CLASSIFICATION).run()
+    assert not app.error
     _button(app, "Import").click().run()  # type: ignore[attr-defined]
-    assert any("2 columns have the role label" in error.value for error in app.error)
-    assert ws.datasets() == ()
+    (record,) = ws.datasets()
+    assert (record.id, record.status) == (dataset, DatasetStatus.IMPORTING)
+    assert (record.roles, record.task) == (roles, Task.CLASSIFICATION)
+    assert ws.run(run).status is RunStatus.QUEUED
+    assert not {"add", "again"} & set(app.query_params)
+
+
+@pytest.mark.parametrize("again", ["d0001", "d9999", "../x"])
+def test_only_a_failed_import_is_set_up_again(ws: Workspace, tmp_path: Path, again: str) -> None:
+    add_table(ws, tmp_path)
+    app = open_page("data", {"add": "1", "again": again})
+    assert not app.exception
+    assert app.segmented_control(key="import_way").value == importing.UPLOAD
 
 
 @pytest.mark.parametrize(
@@ -176,11 +249,7 @@ def test_regression_shows_numbers_not_classes(ws: Workspace, tmp_path: Path) -> 
 def test_a_failed_import_says_why_and_can_be_tried_again(ws: Workspace, tmp_path: Path) -> None:
     path = write_table(tmp_path / "trees.csv")
     dataset = ws.add_dataset("trees", path, copy=False, roles={}, task=None)
-    run = ws.add_run(dataset, RunKind.IMPORT, {"function": "none:none"})
-    assert ws.queue.claim_one(run)
-    begun = ws.queue.begin(run, pid=None)
-    assert begun is not None
-    ws.queue.finish(run, begun.attempt, RunStatus.FAILED, "row 3 has too many cells")
+    run = _failed_import(ws, dataset, "row 3 has too many cells")
     app = open_page("data")
     assert "row 3 has too many cells" in app.error[0].value
     _button(app, "Try again").click().run()  # type: ignore[attr-defined]

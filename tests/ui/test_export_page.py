@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from dvaudit import audits
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import UnreadableInputError
+from dvaudit.findings import CutBy, CutOff
 from dvaudit.store import Workspace
 from dvaudit.ui.export_view import change_table, state_stamp
 
@@ -140,8 +141,55 @@ def test_the_change_table_is_in_order_of_suspicion() -> None:
     assert change_table(frame, {"a": Decision("a", Verdict.KEEP)}).empty
 
 
-def test_an_export_is_stale_once_a_verdict_differs() -> None:
-    keep, drop = Decision("a", Verdict.KEEP), Decision("a", Verdict.DROP)
-    assert state_stamp("r0001", {"a": keep}) == state_stamp("r0001", {"a": keep})
-    assert state_stamp("r0001", {"a": keep}) != state_stamp("r0001", {"a": drop})
-    assert state_stamp("r0001", {"a": keep}) != state_stamp("r0002", {"a": keep})
+def test_an_export_is_stale_once_a_verdict_or_the_cut_off_differs() -> None:
+    keep, drop = {"a": Decision("a", Verdict.KEEP)}, {"a": Decision("a", Verdict.DROP)}
+    held, moved = CutOff(), CutOff(CutBy.RANK, rank=3)
+    assert state_stamp("r0001", keep, held) == state_stamp("r0001", keep, held)
+    assert state_stamp("r0001", keep, held) != state_stamp("r0001", drop, held)
+    assert state_stamp("r0001", keep, held) != state_stamp("r0002", keep, held)
+    assert state_stamp("r0001", keep, held) != state_stamp("r0001", keep, moved)
+
+
+def _estimate(ws: Workspace, run: str, rate: float | None) -> None:
+    """Give a stored audit another estimate of the share of wrong labels."""
+    summary = ws.run_summary(run)
+    summary["error_rate"]["rate"] = rate
+    ws.save_findings(run, ws.run_samples(run), {}, summary, {})
+
+
+def test_suggestions_nobody_judged_are_as_many_as_labels_seem_wrong(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    _estimate(ws, run, 1 / 30)
+    app = open_page("export")
+    caption = app.radio(key="apply").proto.captions[1]
+    assert caption == (
+        "Also relabels 1 sample that nobody has looked at: the 1 most suspicious of 3 flagged, as "
+        "many as are estimated to be wrong."
+    )
+    assert "3 samples are flagged, and about 1 are estimated to be wrong" in app.warning[0].value
+    app.radio(key="apply").set_value("suggestions").run()
+    assert _figures(app)["Relabelled"] == "1"
+
+
+def test_there_is_no_warning_where_flags_and_estimate_agree(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    app = open_page("export")
+    assert not app.warning
+    assert "all 3 flagged, no more than" in app.radio(key="apply").proto.captions[1]
+    _estimate(ws, run, None)
+    app = open_page("export")
+    assert not app.warning
+    assert "could not be estimated" in app.radio(key="apply").proto.captions[1]
+
+
+def test_without_open_suggestions_there_is_no_control_to_grey_out(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    _estimate(ws, run, 0.0)
+    app = open_page("export")
+    assert not app.exception
+    assert not app.radio
+    assert "**Apply:** verdicts only" in texts(app)

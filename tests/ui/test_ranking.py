@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from dvaudit.core.decisions import Decision, Verdict
-from dvaudit.ui.ranking import CutBy, CutOff, Filter, Show, flags, review_queue, select
+from dvaudit.findings import CutBy, CutOff, flags
+from dvaudit.ui.ranking import Filter, Show, review_queue, select
 
 FRAME = pd.DataFrame(
     {

@@ -9,6 +9,7 @@ import pytest
 
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import ConflictError
+from dvaudit.store import RepeatedEventError
 from dvaudit.ui.components.review import shortcuts
 from dvaudit.ui.review_events import Progress, apply
 
@@ -21,18 +22,35 @@ class Log:
 
     def __init__(self) -> None:
         self.made: list[Decision] = []
+        self.known: set[str] = set()
 
-    def decide(self, sample_id: str, verdict: Verdict, label: str | None) -> None:
+    def decide(self, sample_id: str, verdict: Verdict, label: str | None, event: str) -> None:
+        self._once(event)
         self.made.append(Decision(sample_id, verdict, label))
 
-    def undo(self) -> Decision | None:
+    def undo(self, event: str) -> Decision | None:
+        self._once(event)
         return self.made.pop() if self.made else None
 
+    def _once(self, event: str) -> None:
+        if event in self.known:
+            raise RepeatedEventError("stored already")
+        self.known.add(event)
 
-def _decide(seq: int, position: Any, verdict: str = "keep", label: Any = None) -> dict[str, Any]:
+
+def _id(number: int) -> str:
+    return f"0a1b2c3d-{number}"
+
+
+def _decide(number: int, position: Any, verdict: str = "keep", label: Any = None) -> dict[str, Any]:
     return {
-        "seq": seq, "kind": "decide", "position": position, "verdict": verdict, "label": label
+        "id": _id(number), "kind": "decide", "position": position, "verdict": verdict,
+        "label": label,
     }  # fmt: skip
+
+
+def _undo(number: int, position: int | None = None) -> dict[str, Any]:
+    return {"id": _id(number), "kind": "undo", "position": position}
 
 
 def test_an_outbox_that_comes_again_is_applied_once() -> None:
@@ -45,13 +63,32 @@ def test_an_outbox_that_comes_again_is_applied_once() -> None:
         Decision("b", Verdict.RELABEL, "dog"),
         Decision("c", Verdict.DROP),
     ]
-    assert (after.ack, after.anchor, after.here) == (3, 2, {"a", "b", "c"})
+    assert (after.anchor, after.here) == (2, {"a", "b", "c"})
+    assert after.ack == (_id(1), _id(2), _id(3))
 
 
-def test_events_are_applied_in_the_order_of_their_numbers() -> None:
+def test_what_an_earlier_session_applied_is_acknowledged_and_not_applied_again() -> None:
+    log = Log()
+    outbox = [_decide(1, 0), _decide(2, 1), _undo(3, 1)]
+    apply(outbox, Progress(), FRAME, CLASSES, log)
+    after = apply([*outbox, _decide(4, 2)], Progress(), FRAME, CLASSES, log)
+    assert [decision.sample_id for decision in log.made] == ["a", "c"]
+    assert (after.ack, after.error) == (tuple(map(_id, (1, 2, 3, 4))), None)
+
+
+def test_an_undo_that_was_refused_does_not_take_back_what_came_later() -> None:
+    log = Log()
+    after = apply([_undo(1)], Progress(), FRAME, CLASSES, log)
+    assert "no verdict left" in (after.error or "")
+    after = apply([_undo(1), _decide(2, 0)], after, FRAME, CLASSES, log)
+    after = apply([_undo(1), _decide(2, 0), _decide(3, 1)], after, FRAME, CLASSES, log)
+    assert [decision.sample_id for decision in log.made] == ["a", "b"]
+
+
+def test_events_are_applied_in_the_order_they_come() -> None:
     log = Log()
     apply([_decide(2, 1), _decide(1, 0)], Progress(), FRAME, CLASSES, log)
-    assert [decision.sample_id for decision in log.made] == ["a", "b"]
+    assert [decision.sample_id for decision in log.made] == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -64,8 +101,8 @@ def test_events_are_applied_in_the_order_of_their_numbers() -> None:
         (_decide(1, 0, "delete"), "'delete' is no verdict"),
         (_decide(1, 0, "relabel", "cow"), "no class 'cow'"),
         (_decide(1, 0, "relabel"), "no class None"),
-        ({"seq": 1, "kind": "drop table"}, "named sample None"),
-        ({"seq": 1, "kind": "nonsense", "position": 0}, "unknown event"),
+        ({"id": _id(1), "kind": "drop table"}, "named sample None"),
+        ({"id": _id(1), "kind": "nonsense", "position": 0}, "unknown event"),
     ],
 )
 def test_a_false_event_is_refused_and_the_next_one_counts(
@@ -75,32 +112,33 @@ def test_a_false_event_is_refused_and_the_next_one_counts(
     after = apply([event], Progress(), FRAME, CLASSES, log)
     assert message in (after.error or "")
     after = apply([event, _decide(2, 1)], after, FRAME, CLASSES, log)
-    assert (after.ack, after.error) == (2, None)
+    assert (after.ack, after.error) == ((_id(1), _id(2)), None)
     assert [decision.sample_id for decision in log.made] == ["b"]
 
 
-@pytest.mark.parametrize("events", [None, "x", [1, None, {}, {"seq": "1"}]])
+@pytest.mark.parametrize("events", [None, "x", [1, None, {}, {"id": 1}, {"id": "../x"}]])
 def test_what_is_no_list_of_events_changes_nothing(events: object) -> None:
-    assert apply(events, Progress(ack=4), FRAME, CLASSES, Log()) == Progress(ack=4)
+    before = Progress(ack=(_id(4),))
+    assert apply(events, before, FRAME, CLASSES, Log()) == before
 
 
 def test_a_refusal_of_the_store_is_reported() -> None:
     class Refusing(Log):
-        def decide(self, sample_id: str, verdict: Verdict, label: str | None) -> None:
+        def decide(self, sample_id: str, verdict: Verdict, label: str | None, event: str) -> None:
             raise ConflictError("somebody was faster")
 
     after = apply([_decide(1, 0)], Progress(), FRAME, CLASSES, Refusing())
-    assert (after.ack, after.error) == (1, "somebody was faster")
+    assert (after.ack, after.error) == ((_id(1),), "somebody was faster")
 
 
 def test_undo_goes_back_and_jumps_only_where_the_browser_is_not() -> None:
     log = Log()
     after = apply([_decide(1, 0), _decide(2, 1)], Progress(), FRAME, CLASSES, log)
-    after = apply([{"seq": 3, "kind": "undo", "position": 1}], after, FRAME, CLASSES, log)
+    after = apply([_undo(3, 1)], after, FRAME, CLASSES, log)
     assert (after.anchor, after.jumps) == (1, 0)
-    after = apply([{"seq": 4, "kind": "undo", "position": None}], after, FRAME, CLASSES, log)
+    after = apply([_undo(4)], after, FRAME, CLASSES, log)
     assert (after.anchor, after.jump, after.jumps) == (0, 0, 1)
-    after = apply([{"seq": 5, "kind": "undo", "position": None}], after, FRAME, CLASSES, log)
+    after = apply([_undo(5)], after, FRAME, CLASSES, log)
     assert "no verdict left" in (after.error or "")
     assert log.made == []
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from audited import WRONG, add_audited_numbers, add_audited_pictures, add_audite
 from streamlit.testing.v1 import AppTest
 
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.findings import CutBy, CutOff
 from dvaudit.store import Workspace
 from dvaudit.ui import review_view
 from dvaudit.ui.components.review import Window
@@ -119,11 +122,11 @@ def test_what_was_just_decided_stays_to_go_back_to(
     dataset, run = add_audited_table(ws, tmp_path)
     app = _page()
     ws.decide(dataset, "0", Verdict.KEEP)
-    progress = Progress(ack=1, anchor=0, here=frozenset({"0"}))
+    progress = Progress(ack=("e1",), anchor=0, here=frozenset({"0"}))
     app.session_state[f"review_{run}_progress"] = progress
     app.run()
     assert [item.position for item in sent[-1].items] == [0, 1, 2]
-    assert (sent[-1].ack, sent[-1].done) == (1, 1)
+    assert (sent[-1].ack, sent[-1].done) == (("e1",), 1)
 
 
 def test_when_all_is_reviewed_the_page_leads_to_export(ws: Workspace, tmp_path: Path) -> None:
@@ -133,12 +136,32 @@ def test_when_all_is_reviewed_the_page_leads_to_export(ws: Workspace, tmp_path: 
     assert "All flagged samples are reviewed" in texts(_page())
 
 
+def test_what_waits_in_the_browser_is_asked_for_even_with_an_empty_queue(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    for name in "012":
+        ws.decide(dataset, name, Verdict.KEEP)
+    _page()
+    assert sent[-1].items == []
+    assert sent[-1].outbox == review_view.outbox_name(ws.dataset(dataset))
+
+
+def test_the_browser_keeps_apart_what_waits_for_different_data(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    one = ws.dataset(add_table(ws, tmp_path, "one"))
+    other = ws.dataset(add_table(ws, tmp_path, "other"))
+    elsewhere = replace(one, created=one.created + timedelta(milliseconds=1))
+    changed = replace(one, fingerprint="0" * 64)
+    names = [review_view.outbox_name(record) for record in (one, other, elsewhere, changed)]
+    assert len(set(names)) == 4
+
+
 def test_where_nothing_is_flagged_the_page_says_what_to_do(ws: Workspace, tmp_path: Path) -> None:
     _, run = add_audited_table(ws, tmp_path)
-    app = open_page("review")
-    app.session_state["cut_off"] = {"run": run, "by": "rank", "rank": 0, "margin": 0.0}
-    app.run()
-    assert "Nothing is flagged" in texts(app)
+    ws.set_cut_off(run, CutOff(CutBy.RANK, rank=0))
+    assert "Nothing is flagged" in texts(_page())
 
 
 def test_the_window_lies_around_the_place_of_the_person() -> None:

@@ -12,6 +12,7 @@ from audited import WRONG, add_audited_numbers, add_audited_pictures, add_audite
 from streamlit.testing.v1 import AppTest
 
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.findings import CutBy, CutOff
 from dvaudit.store import Workspace
 from dvaudit.ui import samples_view
 from dvaudit.ui.sample_facts import cell_text, cells, number_text, verdict_text
@@ -44,11 +45,23 @@ def test_the_audit_is_shown_in_five_figures(ws: Workspace, tmp_path: Path) -> No
     figures = {metric.label: (metric.value, metric.delta) for metric in app.metric}
     assert figures == {
         "Samples": ("30", "30 labelled"),
-        "Flagged": ("3", "10.0% of all samples"),
+        "Flagged": ("3", "to check, 10.0% of all"),
         "Wrong labels, estimated": ("10.0%", "5.0% to 15.0% (95%)"),
-        "Duplicates with other labels": ("2", "in 1 duplicate group"),
+        "Duplicates with other labels": ("2", "samples, in 1 of 1 group"),
         "Outliers": ("1", "far from everything else"),
     }
+
+
+def test_only_the_groups_of_duplicates_that_conflict_are_counted(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    agreeing = {"group": 2, "kind": "near", "id": ["7", "8"], "conflict": False, "keep": False}
+    copies = pd.concat([ws.run_table(run, "duplicates"), pd.DataFrame(agreeing)])
+    summary = {**ws.run_summary(run), "duplicate_groups": 2}
+    ws.save_findings(run, ws.run_samples(run), {"duplicates": copies}, summary, {})
+    figures = {metric.label: metric.delta for metric in open_page("samples").metric}
+    assert figures["Duplicates with other labels"] == "samples, in 1 of 2 groups"
 
 
 def test_rows_come_most_suspicious_first_with_the_datasets_own_columns(
@@ -94,6 +107,56 @@ def test_the_cut_off_by_rank_moves_the_flags(ws: Workspace, tmp_path: Path) -> N
     app.slider[0].set_value(5).run()
     assert _rows(app)["Id"].tolist() == ["0", "1", "2", "3", "4"]
     assert "5 samples above the cut-off" in texts(app)
+    figures = {metric.label: (metric.value, metric.delta) for metric in app.metric}
+    assert figures["Flagged"] == ("5", "16.7% of all, cut-off moved")
+
+
+def test_the_cut_off_holds_after_a_reload_and_on_every_page(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    app = open_page("samples")
+    app.button_group[-1].set_value("rank").run()
+    assert app.slider[0].value == 3, "it starts where the methods' own flags end"
+    app.slider[0].set_value(2).run()
+    assert ws.cut_off(run) == CutOff(CutBy.RANK, rank=2)
+    assert not app.exception
+    again = open_page("samples", {"show": "Flagged"})
+    assert again.slider[0].value == 2
+    assert _rows(again)["Id"].tolist() == ["0", "1"]
+    assert "2 samples are flagged: the 2 most suspicious samples" in texts(open_page("export"))
+    assert "Also relabels 2 samples" in open_page("export").radio(key="apply").proto.captions[1]
+    assert "**2 of 30 samples to check**" in texts(open_page("audit"))
+    assert "The last audit flags 2 samples of 30" in texts(open_page("data"))
+    again.button_group[-1].set_value("methods").run()
+    assert ws.cut_off(run) == CutOff()
+    assert len(_rows(again)) == 3
+
+
+def test_the_cut_off_by_margin_is_kept(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"show": "Flagged"})
+    app.button_group[-1].set_value("margin").run()
+    app.slider[0].set_value(0.25).run()
+    assert ws.cut_off(run) == CutOff(CutBy.MARGIN, margin=0.25)
+    assert _rows(open_page("samples", {"show": "Flagged"}))["Id"].tolist() == ["0", "1", "2"]
+
+
+def test_a_moved_cut_off_counts_the_classes_again(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    ws.set_cut_off(run, CutOff(CutBy.RANK, rank=7))
+    app = open_page("samples", {"view": "Classes"})
+    assert not app.exception
+    table = next(table.value for table in app.dataframe if "share_flagged" in table.value)
+    assert dict(zip(table["class"], table["flagged"], strict=True)) == {"elm": 3, "oak": 4}
+    assert "Flagged: the 7 most suspicious samples." in texts(app)
+    pairs = next(table.value for table in app.dataframe if "suggested_label" in table.value)
+    assert pairs["samples"].sum() == 3
+
+
+def test_a_sample_above_the_cut_off_is_marked_so(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    assert "Flagged" not in texts(open_page("samples", {"sample": "3"}))
+    ws.set_cut_off(run, CutOff(CutBy.RANK, rank=4))
+    assert "Flagged" in texts(open_page("samples", {"sample": "3"}))
 
 
 def test_a_selection_in_the_histogram_filters(ws: Workspace, tmp_path: Path) -> None:

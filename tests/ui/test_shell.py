@@ -78,6 +78,56 @@ def test_the_address_wins_and_is_not_trusted(ws: Workspace, tmp_path: Path) -> N
     assert in_address(mixed, "run") == own
 
 
+def test_what_the_address_asks_for_in_vain_is_said(ws: Workspace, tmp_path: Path) -> None:
+    old = add_table(ws, tmp_path, "old")
+    foreign = add_audit(ws, old)
+    new = add_table(ws, tmp_path, "new")
+    own = add_audit(ws, new)
+    app = open_page("data", {"dataset": "d9999", "run": "r9999"})
+    assert [warning.value for warning in app.warning] == [
+        "d9999 is not in this workspace; showing new."
+    ]
+    app.run()
+    assert app.warning, "the address is right by now, but the person may still be reading"
+    app.switch_page("pages/audit.py").run()
+    assert not app.warning
+    app = open_page("data", {"dataset": new, "run": foreign})
+    number = int(own[1:])
+    assert app.warning[0].value == f"{foreign} is no audit of new; showing audit {number}."
+    app.sidebar.selectbox(key="choose_dataset").select(old).run()
+    assert not app.warning
+    nonsense = "![x](http://evil.example/x.png)" * 9
+    shown = open_page("data", {"dataset": nonsense}).warning[0].value
+    assert "![x](" not in shown
+    assert len(shown) < 150
+
+
+@pytest.mark.parametrize("query", [{}, {"dataset": "d0001"}, {"dataset": "d0001", "run": "r0001"}])
+def test_an_address_that_is_right_is_not_remarked_on(
+    ws: Workspace, tmp_path: Path, query: dict[str, str]
+) -> None:
+    add_audit(ws, add_table(ws, tmp_path))
+    assert not open_page("data", query).warning
+
+
+def test_removing_a_dataset_is_not_taken_for_a_stale_address(ws: Workspace, tmp_path: Path) -> None:
+    add_table(ws, tmp_path, "kept")
+    add_table(ws, tmp_path, "gone")
+    app = open_page("data")
+    next(button for button in app.button if button.label == "Remove this dataset").click().run()
+    assert not app.warning
+
+
+def test_sidebar_texts_are_short_and_their_help_is_whole(ws: Workspace, tmp_path: Path) -> None:
+    name = "a name that is far too long for the sidebar of the app"
+    run = add_audit(ws, add_table(ws, tmp_path, name))
+    app = open_page("data")
+    box = app.sidebar.selectbox(key="choose_run")
+    assert box.options == [f"#{int(run[1:])}, just now"]
+    assert "kernel" in box.help
+    assert app.sidebar.selectbox(key="choose_dataset").help == f"{name} \\(30\\)"
+
+
 def test_choosing_in_the_sidebar_changes_page_and_address(ws: Workspace, tmp_path: Path) -> None:
     old = add_table(ws, tmp_path, "old")
     first = add_audit(ws, old)

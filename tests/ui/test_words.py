@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dvaudit.ui.words import ago, count, duration, plain, size
+from dvaudit.ui.words import ago, count, duration, plain
 
 
 @pytest.mark.parametrize(
@@ -15,14 +15,6 @@ from dvaudit.ui.words import ago, count, duration, plain, size
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("bytes_", "text"),
-    [(0, "0 B"), (999, "999 B"), (1200, "1.2 kB"), (999_600, "1.0 MB"), (8 << 30, "8.6 GB")],
-)
-def test_sizes(bytes_: float, text: str) -> None:
-    assert size(bytes_) == text
 
 
 def test_counts_agree_in_number() -> None:

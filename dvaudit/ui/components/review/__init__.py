@@ -1,5 +1,5 @@
-"""One sample at a time, decided by keyboard; see index.js for how no key is lost,
-body.js for what is drawn."""
+"""One sample at a time, decided by keyboard; see index.js and outbox.js for how
+no key is lost, body.js for what is drawn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _review = st.components.v2.component(
     "dvaudit_review",
     html=source(__file__, "index.html"),
     css=source(__file__, "index.css"),
-    js=source(__file__, "body.js") + source(__file__, "index.js"),
+    js="".join(source(__file__, name) for name in ("body.js", "outbox.js", "index.js")),
 )
 
 
@@ -58,8 +58,9 @@ class Window:
     """The part of the queue that the browser holds, and what belongs to it.
 
     Attributes:
-        session: names this tab's review; events count up within it.
-        ack: number of the last event that was applied; the browser forgets events up to it.
+        outbox: names the dataset in the browser's storage, where events wait until they are
+            acknowledged; a later visit, in whatever tab, sends what was left there.
+        ack: ids of the events that were applied or refused; the browser forgets them.
         before, more: the queue goes on before the first or after the last item.
         done, total: reviewed and all samples that count.
         classes: class names, None for regression, where labels are numbers.
@@ -72,8 +73,8 @@ class Window:
     """
 
     items: Sequence[Item]
-    session: str
-    ack: int
+    outbox: str
+    ack: Sequence[str]
     before: bool
     more: bool
     done: int
@@ -91,7 +92,7 @@ def review(window: Window, *, key: str, on_events: Callable[[], None]) -> None:
     """Draw the review of `window`.
 
     `on_events` runs when events arrive; they lie in `st.session_state[key]["events"]`: the whole
-    outbox each time, so those up to the acknowledged number come again and are to be skipped.
+    outbox each time, so those that are acknowledged may come again and are to be skipped.
     """
     data = asdict(window)
     data["rows"] = {str(position): cells for position, cells in (window.rows or {}).items()}

@@ -1,5 +1,6 @@
 // Keyboard review. The person is never kept waiting and no key is lost: a verdict is painted at
-// once and put into `out`; the whole of `out` is sent until Python acknowledges its numbers.
+// once and put into `out` and the browser's storage; the whole of `out` is sent until Python
+// acknowledges its ids. What a reload or a closed tab left in the storage, the next visit sends.
 const SEND_AFTER = 150
 const SEND_BY = 600
 const SEND_AGAIN = 2500
@@ -17,7 +18,7 @@ class Review {
     this.cursor = null
     this.past = null
     this.jump = null
-    this.seq = null
+    this.outbox = null
     this.firstUnsent = null
     this.onKey = (event) => this.key(event)
     this.onLeave = () => this.flush()
@@ -47,14 +48,15 @@ class Review {
   update(data, set) {
     this.data = data
     this.set = set
-    const first = this.seq === null
+    const first = this.outbox === null
     if (first) {
-      this.out = this.leftOver()
+      this.outbox = new Outbox(data.outbox)
+      this.out = this.outbox.leftOver()
       this.jump = data.jump?.number ?? null
     }
-    this.seq = Math.max(this.seq ?? 0, data.ack, this.out.at(-1)?.seq ?? 0)
-    this.out = this.out.filter((event) => event.seq > data.ack)
-    this.keep()
+    const known = new Set(data.ack)
+    this.outbox.forget(known)
+    this.out = this.out.filter((event) => !known.has(event.id))
     // Something was refused: what the trail says about the order of verdicts no longer holds.
     if (data.error) this.trail = []
     if (!this.out.length) this.firstUnsent = null
@@ -92,32 +94,14 @@ class Review {
     return item.verdict
   }
 
-  // Verdicts that were on their way when the person left the page wait in the tab's storage.
-  leftOver() {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.store)) ?? []
-    } catch {
-      return []
-    }
-  }
-
-  keep() {
-    if (this.out.length) sessionStorage.setItem(this.store, JSON.stringify(this.out))
-    else sessionStorage.removeItem(this.store)
-  }
-
-  get store() { return `dvaudit-review-${this.data.session}` }
-
   firstOpen() {
     const open = this.data.items.find((item) => !this.verdict(item))
     return (open ?? this.data.items.at(-1))?.position ?? null
   }
 
   push(event) {
-    this.seq += 1
     this.out = this.out.filter((old) => old.kind !== 'at')
-    this.out.push({ seq: this.seq, ...event })
-    this.keep()
+    this.out.push(this.outbox.put(event))
     this.firstUnsent ??= Date.now()
     clearTimeout(this.timer)
     const wait = Math.min(SEND_AFTER, Math.max(0, this.firstUnsent + SEND_BY - Date.now()))
@@ -165,6 +149,7 @@ class Review {
   }
 
   undo() {
+    if (!this.item) return
     this.past = null
     const last = this.trail.pop()
     this.push(last

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dvaudit.core.machine import size_text
 from dvaudit.server import tokens, uploads
 from dvaudit.ui.components.files import source
 from dvaudit.ui.links import upload_url
-from dvaudit.ui.words import size
 
 _HTML = """
 <label class="drop" part="drop">
@@ -56,7 +56,7 @@ def upload(*, key: str, suffixes: Sequence[str], hint: str) -> Uploaded | None:
             "url": upload_url(),
             "token": tokens.mint(tokens.UPLOAD),
             "accept": ",".join(suffixes),
-            "hint": f"{hint} Up to {size(uploads.limit())}.",
+            "hint": f"{hint} Up to {size_text(uploads.limit())}.",
             "limit": uploads.limit(),
         },
         on_done_change=lambda: None,

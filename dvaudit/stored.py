@@ -1,0 +1,73 @@
+"""Datasets and runs of a workspace, as the use cases need them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dvaudit import jobs, readers
+from dvaudit.core.dataset import Dataset
+from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.progress import Progress, silent
+from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
+
+
+def load_stored(ws: Workspace, dataset_id: str, progress: Progress = silent) -> Dataset:
+    """Read a dataset of the workspace from its original file, with its stored roles.
+
+    Raises:
+        UnsuitableDataError: the file has changed since its import, so that verdicts and findings
+            would fall on other samples.
+    """
+    record = ws.dataset(dataset_id)
+    data = readers.load(
+        record.source,
+        roles=record.roles or None,
+        task=record.task,
+        name=record.name,
+        progress=progress,
+    )
+    if record.fingerprint not in (None, data.fingerprint):
+        change = ws.source_change(dataset_id) or (
+            "The content is not what was imported; import the dataset again."
+        )
+        raise UnsuitableDataError(
+            f"{record.name} cannot be used: {change} Verdicts given so far belong to the earlier "
+            "content."
+        )
+    return data
+
+
+def ready(ws: Workspace, dataset_id: str) -> DatasetRecord:
+    """Return the record of an imported dataset.
+
+    Raises:
+        UnsuitableDataError: its import has not finished, or failed.
+    """
+    record = ws.dataset(dataset_id)
+    if record.fingerprint is None:
+        raise UnsuitableDataError(
+            f"{record.name} is not ready: its import is {record.status}. Wait for it, or import "
+            "the file again."
+        )
+    return record
+
+
+def queue(
+    ws: Workspace,
+    dataset_id: str,
+    kind: RunKind,
+    function: Callable[..., None],
+    params: dict[str, Any],
+) -> str:
+    """Queue a run that calls `function(ws, run, progress)`; return its id."""
+    name = f"{function.__module__}:{function.__name__}"
+    run_id = ws.add_run(dataset_id, kind, {"function": name, **params})
+    jobs.submit(ws, run_id)
+    return run_id
+
+
+def latest(ws: Workspace, dataset_id: str, kind: RunKind) -> RunRecord | None:
+    """Return the newest finished run of a kind, or None."""
+    done = (run for run in ws.runs(dataset_id, kind) if run.status is RunStatus.DONE)
+    return next(done, None)

@@ -1,0 +1,204 @@
+"""What methods that value contributors get: samples by contributor, and a trusted set."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dvaudit.core.dataset import Dataset, Kind, Task
+from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.joining import joined, take
+from dvaudit.core.progress import Progress, silent
+from dvaudit.core.result import ValuationResult
+from dvaudit.core.sampling import stratified_rows
+from dvaudit.valuators.base import Level, Method
+from dvaudit.valuators.shared import Shared
+
+UNNAMED = "(no contributor)"
+
+
+@dataclass(frozen=True, eq=False)
+class ContributorProblem:
+    """m labelled samples of K contributors, and v trusted samples, in one feature space.
+
+    Attributes:
+        inputs: (m, d) vectors, or (m, channels, height, width) pictures in [0, 1]; float32.
+        labels: (m,) int64 class codes, or float64 targets.
+        outputs: classes, or 1 for regression.
+        codes: (m,) contributor of each sample.
+        names: the K contributors.
+        ids: of the m samples.
+        trusted_inputs, trusted_labels: (v, ...) and (v,), in the same code.
+    """
+
+    task: Task
+    inputs: NDArray[np.float32]
+    labels: NDArray[Any]
+    outputs: int
+    codes: NDArray[np.int64]
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+    trusted_inputs: NDArray[np.float32]
+    trusted_labels: NDArray[Any]
+    seed: int
+    device: str
+    progress: Progress
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(K,) samples of each contributor."""
+        return np.bincount(self.codes, minlength=len(self.names)).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class ContributorScores:
+    """What a method returns for the K contributors of a problem."""
+
+    values: NDArray[np.float64]
+    std_errors: NDArray[np.float64] | None
+    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    status: str = ""
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+class ContributorValuator(Method):
+    """A method that gives every contributor a value; higher = more useful.
+
+    Its Settings have `holdout`: the share of the samples, drawn at random and stratified by
+    class, that stands in for a trusted set where none is given.
+    """
+
+    level = Level.CONTRIBUTOR
+    needs = frozenset({"groups", "trusted"})
+    detects_mislabels = False
+
+    @abstractmethod
+    def _value(self, problem: ContributorProblem) -> ContributorScores:
+        """Return the scores of the problem's K contributors."""
+
+    def value(
+        self,
+        data: Dataset,
+        *,
+        trusted: Dataset | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        progress: Progress = silent,
+        shared: Shared | None = None,
+    ) -> ValuationResult:
+        """Value every contributor of `data`; samples without a label take no part."""
+        self._check(data)
+        if data.groups is None:
+            raise UnsuitableDataError(
+                f"{self.name} values contributors, and {data.name} names none; choose the column "
+                "that says who contributed each sample (--group)."
+            )
+        start = time.perf_counter()
+        given, chosen, words = _trusted(data, trusted, self.settings.holdout, seed)
+        problem = _problem(given, chosen, shared or Shared(), seed, device, progress)
+        scores = self._value(problem)
+        stats = {
+            **scores.stats,
+            "settings": asdict(self.settings),
+            "device": device,
+            "scored": len(problem.inputs),
+            "trusted": words,
+            "trusted_samples": len(problem.trusted_inputs),
+            "unlabelled": int((~data.labelled).sum()),
+            "seconds_total": round(time.perf_counter() - start, 3),
+        }
+        columns = {"samples": problem.counts.astype(np.float64), **scores.columns}
+        return ValuationResult(
+            valuator=self.name,
+            ids=problem.names,
+            given_labels=np.full(len(problem.names), None, dtype=object),
+            values=scores.values,
+            std_errors=scores.std_errors,
+            columns=columns,
+            status=f"Measured against {words}. {scores.status}",
+            stats=stats,
+            tables=scores.tables,
+        )
+
+
+def _trusted(
+    data: Dataset, trusted: Dataset | None, holdout: float, seed: int
+) -> tuple[Dataset, Dataset, str]:
+    """Return the samples to value, the trusted ones, and in words where those come from."""
+    labelled = np.flatnonzero(data.labelled)
+    if trusted is not None:
+        known = np.flatnonzero(trusted.labelled)
+        if not len(known):
+            raise UnsuitableDataError(
+                f"None of the {len(trusted):,} samples of the trusted set {trusted.name} has a "
+                "label; choose its label column."
+            )
+        words = f"the trusted set {trusted.name} ({len(known):,} samples)"
+        return take(data, labelled), take(trusted, known), words
+    if data.trusted is not None and data.trusted[labelled].any():
+        marked = data.trusted[labelled]
+        words = f"the {int(marked.sum()):,} samples marked as trusted"
+        return take(data, labelled[~marked]), take(data, labelled[marked]), words
+    codes = np.zeros(len(labelled), dtype=np.int64)
+    if data.task is Task.CLASSIFICATION and data.labels is not None:
+        codes = data.labels[labelled].astype(np.int64)
+    size = max(1, round(holdout * len(labelled)))
+    held = stratified_rows(codes, size, seed)
+    kept = np.setdiff1d(np.arange(len(labelled)), held)
+    if not len(kept):
+        raise UnsuitableDataError(
+            f"{len(labelled):,} labelled samples are too few to hold {size:,} out; give a trusted "
+            "set."
+        )
+    words = (
+        f"a random {holdout:.0%} of the data itself ({len(held):,} samples held out), because no "
+        "trusted set was given: its labels may be wrong like all others"
+    )
+    return take(data, labelled[kept]), take(data, labelled[held]), words
+
+
+def _problem(
+    data: Dataset,
+    trusted: Dataset,
+    shared: Shared,
+    seed: int,
+    device: str,
+    progress: Progress,
+) -> ContributorProblem:
+    both = joined(data, trusted)
+    assert both.labels is not None
+    assert data.groups is not None
+    m = len(data)
+    if both.kind is Kind.IMAGE and shared.extractor is None:
+        inputs = shared.pictures(both, progress)
+    else:
+        matrix = shared.features(both, seed=seed, device=device, progress=progress).matrix
+        inputs = np.ascontiguousarray(matrix, dtype=np.float32)
+    labels: NDArray[Any] = both.labels
+    outputs = 1
+    if both.task is Task.CLASSIFICATION:
+        labels, outputs = labels.astype(np.int64), len(both.class_names)
+    named = [UNNAMED if name is None else str(name) for name in data.groups]
+    names, codes = np.unique(np.array(named, dtype=object).astype(str), return_inverse=True)
+    return ContributorProblem(
+        task=both.task,
+        inputs=inputs[:m],
+        labels=labels[:m],
+        outputs=outputs,
+        codes=codes.astype(np.int64),
+        names=tuple(str(name) for name in names),
+        ids=data.ids,
+        trusted_inputs=inputs[m:],
+        trusted_labels=labels[m:],
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
