@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WORKING_COPIES = 1.15  # the matrix itself, a strip of kernel rows and a panel of inverse columns
-STRIP_ROWS = 1024
+STRIP_ROWS = 256
 SHARE, LEAST, MOST = 16, 256, 4096  # landmarks, and samples a block: n / SHARE within bounds
 
 
@@ -12,9 +12,9 @@ def width(precision: str) -> int:
     return 8 if precision == "float64" else 4
 
 
-def system_bytes(n: int, precision: str) -> int:
-    """Peak bytes of an exact n x n system: the matrix is factored in place."""
-    return int(WORKING_COPIES * n * n * width(precision))
+def system_bytes(n: int, precision: str, dimensions: int = 0) -> int:
+    """Peak bytes of an exact n x n system, factored in place, and of two copies of its vectors."""
+    return int((WORKING_COPIES * n * n + 2 * n * dimensions) * width(precision))
 
 
 def landmarks(n: int) -> int:

@@ -44,7 +44,12 @@ def set_up(ws: Workspace, dataset: DatasetRecord) -> None:
 def _form(dataset: DatasetRecord) -> Plan:
     st.markdown("## Methods")
     infos = sorted(
-        (info for info in valuators.describe() if dataset.task in info.tasks), key=_default_first
+        (
+            info
+            for info in valuators.describe()
+            if info.level is valuators.Level.SAMPLE and dataset.task in info.tasks
+        ),
+        key=_default_first,
     )
     chosen = tuple(info.name for info in infos if _method(info))
     st.markdown("## Features")

@@ -12,7 +12,7 @@ from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import duration, plain
 
 POLL_SECONDS = 2
-_WHAT = {RunKind.IMPORT: "Import", RunKind.AUDIT: "Audit", RunKind.CONTRIBUTORS: "Contributors"}
+_WHAT = {RunKind.IMPORT: "Import", RunKind.AUDIT: "Audit", RunKind.CONTRIBUTORS: "Valuation"}
 _STOPPED = {
     RunStatus.FAILED: "failed",
     RunStatus.CANCELLED: "was cancelled",

@@ -142,7 +142,8 @@ def require_fit(plan: KernelPlan, n: int, machine: Machine) -> None:
 
 def _exact(n: int, dimensions: int, precision: str, machine: Machine) -> KernelPlan:
     seconds = _exact_seconds(n, dimensions, precision, machine)
-    return KernelPlan(Method.EXACT, precision, n, 1, seconds, system_bytes(n, precision))
+    needed = system_bytes(n, precision, dimensions)
+    return KernelPlan(Method.EXACT, precision, n, 1, seconds, needed)
 
 
 def _iterative(
@@ -167,7 +168,7 @@ def _bagged(
 ) -> KernelPlan:
     rounds = settings.partitions + SIZE_ROUND
     one = _exact_seconds(block, dimensions, precision, machine)
-    held = system_bytes(block, precision) + 8 * block * dimensions
+    held = system_bytes(block, precision, dimensions)
     sums = 8 * n * (targets + 16)
     return KernelPlan(
         Method.BAGGED,

@@ -41,7 +41,8 @@ def test_every_method_that_fits_is_offered_and_the_defaults_are_chosen(
     assert not app.exception
     chosen = {box.key: box.value for box in app.checkbox}
     assert chosen == {
-        f"method_{name}": name in audits.DEFAULT_VALUATORS for name in valuators.names()
+        f"method_{name}": name in audits.DEFAULT_VALUATORS
+        for name in valuators.names(valuators.Level.SAMPLE)
     }
     assert {metric.label for metric in app.metric} == {"Time, about", "Memory, at most"}
 
