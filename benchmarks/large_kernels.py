@@ -1,7 +1,7 @@
 """Kernel systems beyond the exact one: how near bagged blocks and the iterative solver come.
 
 On a dataset with known flips, prints for both kernel methods, against the exact values: Spearman,
-the area under the ROC curve of the flips, seconds and peak memory, the vectors not counted, for bagged
+the area under the ROC curve of the flips, seconds and peak memory beside the vectors, for bagged
 blocks of n/8, n/4 and n/2 and for the iterative solver; and how often the intervals of bagged
 values cover the mean of many partitions. With --rows, instead, the time and peak memory of both
 methods on that many generated rows of 64 features, as the automatic plan takes them.

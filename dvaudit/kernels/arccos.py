@@ -49,7 +49,7 @@ def unit_rows(vectors: Tensor) -> tuple[Tensor, Tensor]:
     zero = scale[:, 0] == 0
     scaled = vectors / torch.where(scale > 0, scale, torch.ones_like(scale))
     norms = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
-    return scaled / torch.where(norms > 0, norms, torch.ones_like(norms)), zero
+    return scaled.div_(torch.where(norms > 0, norms, torch.ones_like(norms))), zero
 
 
 def gram(
