@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dvaudit.valuators.davinz_terms import DavinzTerms
 
 BLOCK_ROWS = 1000  # samples a block of the tangent kernel where blocks are chosen automatically
+START_SECONDS = 5.0  # reading, features, and retraining the probe for the curves
 IMAGE_NET, VECTOR_NET = "cnn", "mlp"
 NETS = ("auto", "mlp", "cnn", "vgg", "resnet", "vgg13", "resnet18")
 NOT_A_DETECTOR = (
@@ -139,7 +140,8 @@ class Davinz(ContributorValuator):
             f"tangent kernel in blocks of {block:,}, {self.settings.initialisations} "
             f"initialisations, {self.settings.game} by at most {orders:,} orders"
         )
-        return Cost((ntk + game + distances) / (0.3 * machine.flops), int(needed), plan)
+        seconds = (ntk + game + distances) / (0.1 * machine.flops) + START_SECONDS
+        return Cost(seconds, int(needed), plan)
 
     def _blocks(self, samples: int) -> int:
         return self.settings.blocks or max(1, -(-samples // BLOCK_ROWS))
