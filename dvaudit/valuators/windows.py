@@ -80,7 +80,7 @@ def window_curve(
         progress(done / len(offsets), "training on windows")
         first = min(round(offset * len(train)), len(train) - size)
         rows = ordered[first : first + size]
-        found = _predict(
+        found = kernel_ridge_predictions(
             vectors[rows], one_vs_rest(labels[rows], classes), test_vectors, ridge, device
         )
         accuracy.append(float((found == test_labels).mean()))
@@ -122,7 +122,7 @@ def _check_windows(share: float, offsets: Sequence[float], size: int, tested: in
         )
 
 
-def _predict(
+def kernel_ridge_predictions(
     vectors: NDArray[np.floating],
     targets: NDArray[np.float64],
     tests: NDArray[np.floating],
