@@ -45,7 +45,7 @@ def unit_rows(vectors: Tensor) -> tuple[Tensor, Tensor]:
 
     Each row is divided by its largest entry first: the square of an entry may overflow.
     """
-    scale = vectors.abs().amax(1, keepdim=True)
+    scale = torch.linalg.vector_norm(vectors, ord=torch.inf, dim=1, keepdim=True)
     zero = scale[:, 0] == 0
     scaled = vectors / torch.where(scale > 0, scale, torch.ones_like(scale))
     norms = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)

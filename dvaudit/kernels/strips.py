@@ -10,6 +10,7 @@ from torch import Tensor
 from dvaudit.kernels.arccos import GramReport, kernel_, same_direction, unit_rows
 from dvaudit.kernels.sizes import STRIP_ROWS
 
+GATHERED = 4096  # rows copied at a time
 LOOK_AHEAD = 8  # neighbours along the projection that a row is compared with
 
 
@@ -50,12 +51,17 @@ class KernelStrips:
         line = torch.randn(self.units.shape[1], generator=torch.Generator().manual_seed(0))
         place = self.units @ line.to(self.units)
         order = place.argsort(stable=True)
-        ahead = self.units[order]
-        repeated = torch.zeros(len(self), dtype=torch.bool, device=self.units.device)
+        repeated = 0
         limit = same_direction(self.units.dtype)
-        for step in range(1, min(LOOK_AHEAD + 1, len(self))):
-            repeated[step:] |= (ahead[step:] * ahead[:-step]).sum(1) > limit
-        return GramReport(int(self.zero.sum()), int(repeated.sum()), 0)
+        for start in range(0, len(self), GATHERED):
+            # Each part begins with the rows that the ones before it are compared with.
+            first = max(0, start - LOOK_AHEAD)
+            ahead = self.units[order[first : start + GATHERED]]
+            same = torch.zeros(len(ahead), dtype=torch.bool, device=ahead.device)
+            for step in range(1, min(LOOK_AHEAD + 1, len(ahead))):
+                same[step:] |= (ahead[step:] * ahead[:-step]).sum(1) > limit
+            repeated += int(same[start - first :].sum())
+        return GramReport(int(self.zero.sum()), repeated, 0)
 
 
 def bisect(points: Tensor, size: int) -> list[Tensor]:
@@ -73,21 +79,28 @@ def bisect(points: Tensor, size: int) -> list[Tensor]:
         if len(rows) <= size:
             blocks.append(rows)
             continue
-        order = _principal(points[rows]).argsort(stable=True)
+        order = _principal(points, rows).argsort(stable=True)
         half = len(rows) // 2
         open_parts += [rows[order[:half]], rows[order[half:]]]
     return blocks
 
 
-def _principal(points: Tensor) -> Tensor:
-    """Return the (m,) coordinate along about the direction of largest variance."""
-    centred = points - points.mean(0)
+def _principal(points: Tensor, rows: Tensor) -> Tensor:
+    """Return the (m,) coordinate of `rows` along about their direction of largest variance.
+
+    Rows are gathered a few at a time: a copy of all of them may not fit.
+    """
+    parts = torch.split(rows, GATHERED)
+    mean = torch.stack([points[part].sum(0) for part in parts]).sum(0) / len(rows)
     start = torch.randn(points.shape[1], generator=torch.Generator().manual_seed(0))
     direction = start.to(points)
     for _ in range(6):  # power iteration; a rough direction splits as well as the exact one
-        direction = centred.T @ (centred @ direction)
-        norm = torch.linalg.vector_norm(direction)
+        turned = torch.zeros_like(direction)
+        for part in parts:
+            centred = points[part] - mean
+            turned += centred.T @ (centred @ direction)
+        norm = torch.linalg.vector_norm(turned)
         if not norm > 0:  # all points are the same: any order will do
             break
-        direction = direction / norm
-    return centred @ direction
+        direction = turned / norm
+    return torch.cat([points[part] @ direction for part in parts])

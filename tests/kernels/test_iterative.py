@@ -105,3 +105,16 @@ def test_duplicates_with_other_labels_force_a_ridge(precision: str) -> None:
     gaps = solution[:, 0] ** 2 / diagonal
     assert np.isfinite(gaps).all()
     assert gaps[:2].min() > np.sort(gaps[2:])[-1]
+
+
+def test_parts_gathered_one_after_another_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors = _vectors(60)
+    vectors[30:40] = 2 * vectors[:10]
+    points = torch.as_tensor(vectors)
+    whole = (KernelStrips(points).inspect(), [rows.tolist() for rows in bisect(points, 16)])
+    monkeypatch.setattr(strips_module, "GATHERED", 9)
+    parts = (KernelStrips(points).inspect(), [rows.tolist() for rows in bisect(points, 16)])
+    assert parts == whole
+    assert whole[0].duplicate_rows == 10
