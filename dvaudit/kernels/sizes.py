@@ -25,5 +25,5 @@ def landmarks(n: int) -> int:
 def iterative_bytes(n: int, dimensions: int, precision: str) -> int:
     """Peak bytes: unit rows, blocks and low-rank factor, and a strip of kernel rows."""
     size = landmarks(n)
-    numbers = 2 * n * dimensions + 2 * n * size + 3 * STRIP_ROWS * n + 4 * size * size
+    numbers = n * dimensions + 2 * n * size + 3 * STRIP_ROWS * n + 4 * size * size
     return width(precision) * numbers

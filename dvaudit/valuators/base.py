@@ -155,7 +155,7 @@ class Valuator(Method):
         labels, class_names = _compact_labels(data, rows)
         problem = Problem(
             data.task,
-            features.matrix[rows],
+            features.matrix if len(rows) == len(data) else features.matrix[rows],
             labels,
             class_names,
             seed,
