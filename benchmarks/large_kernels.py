@@ -113,7 +113,7 @@ def covered(name: str, data: Dataset, result: ValuationResult, block: int, parti
     print(f"  intervals cover the mean of {partitions} partitions: {inside.mean():.3f}", flush=True)
 
 
-def many_rows(rows: int) -> None:
+def many_rows(rows: int, settings: dict[str, int]) -> None:
     """Print time and memory of both methods on generated rows, a tenth of them flipped."""
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 10, rows)
@@ -123,10 +123,11 @@ def many_rows(rows: int) -> None:
     codes[flipped] = (codes[flipped] + rng.integers(1, 10, int(flipped.sum()))) % 10
     data = vector_data(vectors, codes)
     for name in METHODS:
-        cost = valuators.get(name).estimate(rows, 64, 10, this_machine())
+        method = valuators.get(name, settings)
+        cost = method.estimate(rows, 64, 10, this_machine())
         print(f"{name}: planned {cost.seconds:.0f} s, {cost.plan}", flush=True)
         start = time.perf_counter()
-        result = valuators.get(name).value(data, seed=0)
+        result = method.value(data, seed=0)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
         print(
             f"{name}: {time.perf_counter() - start:.0f} s, peak {peak:.1f} GiB, "
@@ -142,9 +143,12 @@ def main() -> None:
     parser.add_argument("--coverage", type=int, default=0, help="partitions of the long run")
     parser.add_argument("--samples", type=int, default=12_000)
     parser.add_argument("--rows", type=int)
+    parser.add_argument("--block", type=int, help="samples in a bagged block, with --rows")
+    parser.add_argument("--partitions", type=int, help="of bagged blocks, with --rows")
     args = parser.parse_args()
     if args.rows:
-        many_rows(args.rows)
+        asked = {"block": args.block, "partitions": args.partitions}
+        many_rows(args.rows, {name: value for name, value in asked.items() if value})
     if args.dataset:
         data = dvaudit.load(args.dataset)
         matrix = features.extract(data, None).matrix

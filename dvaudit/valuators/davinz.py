@@ -73,6 +73,9 @@ class Davinz(ContributorValuator):
             low=1,
             high=100_000,
         )
+        permutations: int = setting(
+            1, "Random ways to split into parts that are averaged over.", low=1, high=100
+        )
         bandwidth: int = setting(
             0,
             "Neighbouring parts that the inverse kernel links; 0 treats them apart.",
@@ -131,11 +134,12 @@ class Davinz(ContributorValuator):
     def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:
         block = min(samples, -(-samples // self._blocks(samples)))
         weights = 100_000 if self.settings.net in ("auto", "mlp", "cnn") else 1_000_000
-        ntk = 2.0 * samples * block * weights * self.settings.initialisations
+        systems = self.settings.initialisations * self.settings.permutations
+        ntk = 2.0 * samples * block * weights * systems
         orders = self.settings.most if self.settings.game in ("shapley", "banzhaf") else 2
-        game = orders * self.settings.initialisations * samples * block**2 / 3
+        game = orders * systems * samples * block**2 / 3
         distances = samples**2 * (dimensions + 40)
-        needed = 8 * samples * block * (1 + self.settings.initialisations) + 8 * samples * 4096
+        needed = 8 * samples * block * (1 + systems) + 8 * samples * 4096
         plan = (
             f"tangent kernel in blocks of {block:,}, {self.settings.initialisations} "
             f"initialisations, {self.settings.game} by at most {orders:,} orders"
@@ -164,6 +168,7 @@ class Davinz(ContributorValuator):
             asked.initialisations,
             asked.jitter,
             min(available_memory() // 4, 4 * GIB),
+            asked.permutations,
         )
         terms, record = build_terms(problem, spec, asked.kernel, part(problem.progress, 0.05, 0.5))
         kappa = asked.kappa

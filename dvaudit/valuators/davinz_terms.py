@@ -9,7 +9,7 @@ coalition: leave-one-out by Schur complements, every prefix of an order by one f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ class NtkSpec:
         blocks: parts of a random partition of the samples; 1 is the exact kernel.
         bandwidth: L of the L-block-banded inverse; 0 is block-diagonal.
         initialisations: nets that are averaged over.
+        permutations: random partitions that are averaged over; of no effect with one block.
         memory: bytes for gradients and activations.
     """
 
@@ -50,6 +51,7 @@ class NtkSpec:
     initialisations: int
     jitter: float
     memory: int
+    permutations: int = 1
 
 
 class DavinzTerms:
@@ -59,9 +61,13 @@ class DavinzTerms:
     """
 
     def __init__(
-        self, quadratics: Sequence[BlockQuadratic], mmd: MmdSums, counts: NDArray[np.int64]
+        self,
+        quadratics: Sequence[Sequence[BlockQuadratic]],
+        mmd: MmdSums,
+        counts: NDArray[np.int64],
     ) -> None:
-        self.quadratics, self.mmd, self.counts = list(quadratics), mmd, counts
+        """Take the quadratic forms of each initialisation, one for each permutation."""
+        self.quadratics, self.mmd, self.counts = quadratics, mmd, counts
 
     @property
     def rows(self) -> int:
@@ -71,18 +77,18 @@ class DavinzTerms:
     def of(self, masks: Masks) -> Floats:
         """Return (s + 1, c) for (c, K) coalitions; nan for one without samples."""
         sizes = masks @ self.counts
-        forms = [[quadratic.of(mask) for mask in masks] for quadratic in self.quadratics]
-        return self._terms(np.array(forms).reshape(len(forms), len(masks)), sizes, masks)
+        forms = self._forms(lambda form: np.array([form.of(mask) for mask in masks]))
+        return self._terms(forms, sizes, masks)
 
     def all(self) -> Floats:
         """Return (s + 1,) for everybody."""
-        forms = np.array([[quadratic.total()] for quadratic in self.quadratics])
+        forms = self._forms(lambda form: np.array([form.total()]))
         everybody = np.ones((1, len(self.counts)), dtype=bool)
         return self._terms(forms, self.counts.sum(keepdims=True), everybody)[:, 0]
 
     def without_each(self) -> Floats:
         """Return (s + 1, K): everybody but one contributor."""
-        forms = np.stack([quadratic.without_each_group() for quadratic in self.quadratics])
+        forms = self._forms(BlockQuadratic.without_each_group)
         masks = ~np.eye(len(self.counts), dtype=bool)
         return self._terms(forms, self.counts.sum() - self.counts, masks)
 
@@ -92,7 +98,7 @@ class DavinzTerms:
 
     def prefixes(self, order: NDArray[np.int64]) -> Floats:
         """Return (s + 1, K): the first 1, ..., K contributors of an order."""
-        forms = np.stack([quadratic.prefixes(order)[1:] for quadratic in self.quadratics])
+        forms = self._forms(lambda form: form.prefixes(order)[1:])
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
         masks = place[None, :] <= np.arange(len(order))[:, None]
@@ -100,15 +106,19 @@ class DavinzTerms:
 
     def without_each_sample(self) -> Floats:
         """Return (s + 1, m): everybody's samples but one, in closed form."""
-        forms = np.stack([quadratic.without_each_sample() for quadratic in self.quadratics])
-        ntk = np.sqrt(forms.clip(0) / max(int(self.counts.sum()) - 1, 1))
+        forms = self._forms(BlockQuadratic.without_each_sample)
+        ntk = np.sqrt(forms.clip(0) / max(int(self.counts.sum()) - 1, 1)).mean(1)
         mmd = np.sqrt(self.mmd.squared_without_each())
         return np.asarray(-np.vstack([ntk, mmd]))
+
+    def _forms(self, form: Callable[[BlockQuadratic], Floats]) -> Floats:
+        """Return (s, p, ...): a quantity of each initialisation and permutation."""
+        return np.array([[form(each) for each in of_net] for of_net in self.quadratics])
 
     def _terms(self, forms: Floats, sizes: NDArray[np.int64], masks: Masks) -> Floats:
         # A banded form restricted to a coalition may fall below 0 by its approximation.
         with np.errstate(invalid="ignore"):  # a coalition without samples has no score: nan
-            ntk = np.sqrt(forms.clip(0) / sizes)
+            ntk = np.sqrt(forms.clip(0) / sizes).mean(1)
         return np.asarray(-np.vstack([ntk, self.mmd.distance(masks)]))
 
 
@@ -133,14 +143,20 @@ def build_terms(
         device=problem.device,
         report=lambda share: progress(0.2 * share, "distances to the trusted set"),
     )
-    parts = _partition(len(problem.inputs), spec.blocks, problem.seed)
+    count = spec.permutations if spec.blocks > 1 else 1
+    partitions = [
+        _partition(len(problem.inputs), spec.blocks, [problem.seed, 1, number])
+        for number in range(count)
+    ]
     quadratics = []
     for number in range(spec.initialisations):
         ends = (0.2 + 0.8 * (number + step) / spec.initialisations for step in (0, 1))
-        quadratics.append(_quadratic(problem, spec, parts, number, part(progress, *ends)))
+        watched = part(progress, *ends)
+        quadratics.append(_quadratics(problem, spec, partitions, number, watched))
     record = {
-        "blocks": len(parts),
-        "bandwidth": min(spec.bandwidth, len(parts) - 1),
+        "blocks": len(partitions[0]),
+        "bandwidth": min(spec.bandwidth, len(partitions[0]) - 1),
+        "permutations": count,
         "net": spec.net,
         "initialisations": spec.initialisations,
         "mmd_bandwidths": [float(sigma) for sigma in mixture.sigmas],
@@ -156,19 +172,20 @@ def _mixture(problem: ContributorProblem, kernel: str) -> Mixture:
     return choose_mixture(problem.inputs, problem.trusted_inputs, seed=problem.seed)
 
 
-def _partition(m: int, blocks: int, seed: int) -> list[NDArray[np.int64]]:
+def _partition(m: int, blocks: int, seed: Sequence[int]) -> list[NDArray[np.int64]]:
     """Return a random partition; with one fixed partition every coalition is comparable."""
-    order = np.random.default_rng([seed, 1]).permutation(m)
+    order = np.random.default_rng(seed).permutation(m)
     return [np.sort(rows) for rows in np.array_split(order, min(blocks, m))]
 
 
-def _quadratic(
+def _quadratics(
     problem: ContributorProblem,
     spec: NtkSpec,
-    parts: list[NDArray[np.int64]],
+    partitions: list[list[NDArray[np.int64]]],
     number: int,
     progress: Progress,
-) -> BlockQuadratic:
+) -> list[BlockQuadratic]:
+    """Return the quadratic forms of one initialisation, one for each partition."""
     shape = problem.inputs.shape[1:]
     net = initial_net(spec.net, shape, problem.outputs, seed=problem.seed + 7919 * number)
     net = net.to(problem.device)
@@ -179,16 +196,28 @@ def _quadratic(
         targets = np.ones(len(inputs))
     else:
         targets = standardised(problem.labels.astype(np.float64))[0]
-    signed = windows(parts, min(spec.bandwidth, len(parts) - 1))
-    rows = [torch.from_numpy(chosen) for _, chosen in signed]
-    kernels = ntk_blocks(net, inputs, classes, rows, memory=spec.memory, progress=progress)
-    outputs = own_outputs(net, inputs, classes).cpu().double().numpy()
-    return BlockQuadratic(
-        [(kernel, chosen) for kernel, (_, chosen) in zip(kernels, signed, strict=True)],
-        targets - outputs,
-        problem.codes,
-        groups=len(problem.names),
-        jitter=spec.jitter,
-        signs=[sign for sign, _ in signed] if spec.bandwidth else None,
-        device=problem.device,
-    )
+    residuals = targets - own_outputs(net, inputs, classes).cpu().double().numpy()
+    found = []
+    for place, parts in enumerate(partitions):
+        signed = windows(parts, min(spec.bandwidth, len(parts) - 1))
+        kernels = ntk_blocks(
+            net,
+            inputs,
+            classes,
+            [torch.from_numpy(chosen) for _, chosen in signed],
+            memory=spec.memory,
+            progress=part(progress, place / len(partitions), (place + 1) / len(partitions)),
+        )
+        blocks = [(kernel, rows) for kernel, (_, rows) in zip(kernels, signed, strict=True)]
+        found.append(
+            BlockQuadratic(
+                blocks,
+                residuals,
+                problem.codes,
+                groups=len(problem.names),
+                jitter=spec.jitter,
+                signs=[sign for sign, _ in signed] if spec.bandwidth else None,
+                device=problem.device,
+            )
+        )
+    return found

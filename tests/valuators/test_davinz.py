@@ -121,6 +121,9 @@ def test_blocks_bands_and_the_codes_bandwidth_agree_in_order() -> None:
     for settings in ({"blocks": 4}, {"blocks": 4, "bandwidth": 1}, {"kernel": "code"}):
         other = _value(_grouped(), _clean(), **settings).values
         assert np.argmin(other) == np.argmin(exact)
+    many = _value(_grouped(), _clean(), blocks=4, permutations=3)
+    assert many.stats["permutations"] == 3
+    assert np.argmin(many.values) == np.argmin(exact)
     band = _value(_grouped(), _clean(), blocks=4, bandwidth=3).values
     np.testing.assert_allclose(band, exact, rtol=1e-5, atol=1e-9)
 
