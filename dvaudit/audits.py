@@ -30,6 +30,7 @@ from dvaudit.pipeline import Audit, audit, value
 from dvaudit.readers import Preview, load, preview
 from dvaudit.store import RunKind, RunRecord, Workspace
 from dvaudit.stored import latest, load_stored, queue, ready
+from dvaudit.trainings import estimate_training, start_training, trainings_of
 
 __all__ = [
     "DEFAULT_VALUATORS",
@@ -47,6 +48,7 @@ __all__ = [
     "estimate",
     "estimate_contributors",
     "estimate_rest",
+    "estimate_training",
     "execute_audit",
     "execute_import",
     "export",
@@ -64,6 +66,8 @@ __all__ = [
     "start_audit",
     "start_contributors",
     "start_import",
+    "start_training",
+    "trainings_of",
     "undo",
     "unjudged_suggestions",
     "value",

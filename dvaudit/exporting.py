@@ -12,7 +12,7 @@ import pandas as pd
 from dvaudit import readers, reporting, reports
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.decisions import Decision, Verdict
-from dvaudit.findings import CutOff, flags
+from dvaudit.findings import CutOff, at_cut_off, flags
 from dvaudit.reports.files import CORRECTION_COLUMNS
 from dvaudit.store import RunRecord, Workspace
 
@@ -129,7 +129,7 @@ def write_product(
     if product is Product.REPORT:
         return reports.write_html(reporting.stored_report(ws, run), folder)
     found = ws.run_samples(run.id)
-    found = found.assign(flagged=flags(found, ws.cut_off(run.id)))
+    found = at_cut_off(found, ws.cut_off(run.id))
     samples = with_verdicts(found, decisions)
     if product is Product.FLAGGED:
         return reports.write_csv(reports.flagged(samples), folder / "flagged.csv")

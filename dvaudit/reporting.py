@@ -15,9 +15,9 @@ from dvaudit.findings import (
     CutBy,
     ErrorRate,
     Findings,
+    at_cut_off,
     classes_at,
     confusions_among,
-    flags,
 )
 from dvaudit.reports import Report
 from dvaudit.store import RunRecord, Workspace
@@ -71,7 +71,7 @@ def stored_report(ws: Workspace, run: RunRecord) -> Report:
     assert dataset.kind is not None
     assert dataset.task is not None
     cut = ws.cut_off(run.id)
-    samples = samples.assign(flagged=flags(samples, cut))
+    samples = at_cut_off(samples, cut)
     classes, confusions = ws.run_table(run.id, "classes"), ws.run_table(run.id, "confusions")
     if cut.by is not CutBy.METHODS:
         classes = classes_at(classes, samples, dataset.task)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dvaudit import audits
 from dvaudit.core.dataset import Task
-from dvaudit.ui import frames, sample_detail, samples_view, tables_view
+from dvaudit.ui import frames, sample_detail, samples_view, tables_view, training_view
 from dvaudit.ui.ranking import select
 from dvaudit.ui.session import empty_state, require_audit, workspace
 from dvaudit.ui.words import plain
@@ -24,8 +24,11 @@ if dataset.task is Task.UNSUPERVISED:
 
 frame = frames.findings(ws, run)
 samples_view.key_figures(ws, run)
-ranked, classes, duplicates = st.tabs(
-    ["Samples", "Classes", "Duplicates"], key="view", on_change="rerun", bind="query-params"
+ranked, classes, duplicates, training = st.tabs(
+    ["Samples", "Classes", "Duplicates", "Training"],
+    key="view",
+    on_change="rerun",
+    bind="query-params",
 )
 with ranked:
     left, right = st.columns([1, 3.4], gap="medium")
@@ -41,4 +44,7 @@ if classes.open:
 if duplicates.open:
     with duplicates:
         tables_view.duplicates(ws, dataset, run)
+if training.open:
+    with training:
+        training_view.show_training(ws, dataset, run)
 sample_detail.show_addressed(ws, dataset, run)

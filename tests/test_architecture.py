@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dvaudit.serving",),
     ("dvaudit",),
     ("dvaudit.audits",),
-    ("dvaudit.contributions",),
+    ("dvaudit.contributions", "dvaudit.trainings"),
     ("dvaudit.stored",),
     ("dvaudit.pipeline",),
     ("dvaudit.exporting",),
@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dvaudit.store", "dvaudit.reports", "dvaudit.readers"),
     ("dvaudit.valuators", "dvaudit.findings"),
     ("dvaudit.features", "dvaudit.kernels", "dvaudit.gradients", "dvaudit.models", "dvaudit.games"),
-    ("dvaudit.linalg",),
+    ("dvaudit.linalg", "dvaudit.taps"),
     ("dvaudit.core",),
 )
 DEPTH = {unit: depth for depth, units in enumerate(LAYERS) for unit in units}

@@ -16,6 +16,15 @@ from dvaudit.findings.cutoff import (
 from dvaudit.findings.effort import neighbour_seconds
 from dvaudit.findings.error_rate import estimate_error_rate
 from dvaudit.findings.find import find
+from dvaudit.findings.kinds import (
+    Finding,
+    at_cut_off,
+    atypical,
+    kind_of,
+    kinds,
+    looked_for_atypical,
+    reason_of,
+)
 from dvaudit.findings.mislabels import reasons
 from dvaudit.findings.neighbours import nearest
 from dvaudit.findings.outliers import find_outliers
@@ -35,9 +44,12 @@ __all__ = [
     "CutOff",
     "DuplicateGroups",
     "ErrorRate",
+    "Finding",
     "Findings",
     "Neighbours",
     "Outliers",
+    "at_cut_off",
+    "atypical",
     "class_table",
     "classes_at",
     "confusion_table",
@@ -50,7 +62,11 @@ __all__ = [
     "find",
     "find_outliers",
     "flags",
+    "kind_of",
+    "kinds",
+    "looked_for_atypical",
     "nearest",
     "neighbour_seconds",
+    "reason_of",
     "reasons",
 ]

@@ -17,6 +17,7 @@ from dvaudit.findings.classes import RARE, class_table, confusion_table
 from dvaudit.findings.consensus import consensus
 from dvaudit.findings.error_rate import estimate_error_rate
 from dvaudit.findings.forest import EXACT_ROWS, near
+from dvaudit.findings.kinds import kinds, told
 from dvaudit.findings.mislabels import reasons
 from dvaudit.findings.outliers import find_outliers
 from dvaudit.findings.types import (
@@ -64,7 +65,10 @@ def find(
     copies = duplicates.table(groups, conflict, data.ids, given, found.ranks)
     outliers = find_outliers(neighbours)
     samples = _samples(data, found, groups, conflict, outliers, results)
-    samples.insert(7, "reason", reasons(data, found, neighbours))
+    finding = kinds(samples, found.flagged)
+    said = zip(reasons(data, found, neighbours), finding, strict=True)
+    samples.insert(5, "finding", finding)
+    samples.insert(8, "reason", [told(*one) for one in said])
     findings = Findings(
         samples=samples,
         classes=class_table(data, found),

@@ -117,8 +117,9 @@ class Findings:
 
     Attributes:
         samples: one row per sample in dataset order: id, given_label, suspicion_rank (Int64),
-            flagged, suggested_label, margin, reason, duplicate_group (Int64), duplicate_conflict,
-            outlier, outlier_score; then for each method `NAME.value`, `NAME.flagged`,
+            class_rank (Int64), flagged, finding ("mislabelled", "atypical" or None),
+            suggested_label, margin, reason, duplicate_group (Int64), duplicate_conflict, outlier,
+            outlier_score; then for each method `NAME.value`, `NAME.flagged`,
             `NAME.suggested_label` where it has them, and its own `NAME.<column>`.
         classes: one row per class (for regression per quarter of the target's range of ranks):
             class, samples, share, flagged, share_flagged, mean_margin, most_confused_with, note.

@@ -29,6 +29,7 @@ class RunKind(StrEnum):
     IMPORT = "import"
     AUDIT = "audit"
     CONTRIBUTORS = "contributors"
+    TRAINING = "training"
 
 
 class RunStatus(StrEnum):

@@ -12,7 +12,12 @@ from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import duration, plain
 
 POLL_SECONDS = 2
-_WHAT = {RunKind.IMPORT: "Import", RunKind.AUDIT: "Audit", RunKind.CONTRIBUTORS: "Valuation"}
+_WHAT = {
+    RunKind.IMPORT: "Import",
+    RunKind.AUDIT: "Audit",
+    RunKind.CONTRIBUTORS: "Valuation",
+    RunKind.TRAINING: "Training",
+}
 _STOPPED = {
     RunStatus.FAILED: "failed",
     RunStatus.CANCELLED: "was cancelled",

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dvaudit.core.decisions import Decision
+from dvaudit.findings import atypical
 
 SUSPICION = "suspicion_rank"
 
@@ -20,6 +21,7 @@ class Show(StrEnum):
 
     ALL = "all"
     FLAGGED = "flagged"
+    ATYPICAL = "atypical"
     REVIEWED = "reviewed"
     DUPLICATES = "duplicates"
     CONFLICTS = "conflicts"
@@ -76,6 +78,8 @@ def _shown(
 ) -> NDArray[np.bool_]:
     if show is Show.FLAGGED:
         return flagged.copy()
+    if show is Show.ATYPICAL:
+        return atypical(frame, flagged)
     if show is Show.REVIEWED:
         return frame["id"].isin(list(decided)).to_numpy(dtype=bool)
     if show is Show.DUPLICATES:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
-from dvaudit.findings import flags
+from dvaudit.findings import flags, reason_of
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.components.review import Item, Near, Window, review, shortcuts
@@ -23,7 +23,6 @@ from dvaudit.ui.sample_facts import (
     given_label,
     number_text,
     suggested_label,
-    text_or_none,
 )
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
@@ -211,7 +210,7 @@ def _item(
         name=name,
         given=given_label(frame, at),
         suggestion=suggested_label(frame, at),
-        reason=text_or_none(frame["reason"].iat[at]) or "",
+        reason=reason_of(frame, at, flagged=counted),
         rank=f"Rank {number_text(frame['suspicion_rank'].iat[at])} of {ranked:,}",
         verdict=None
         if decision is None

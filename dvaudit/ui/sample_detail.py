@@ -9,7 +9,7 @@ from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import DvauditError
-from dvaudit.findings import flags
+from dvaudit.findings import Finding, flags, kind_of, reason_of
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.components.gallery import Card, gallery
@@ -79,14 +79,16 @@ def _labels(frame: pd.DataFrame, position: int, flagged: bool) -> None:
         st.badge(f"Rank {number_text(frame['suspicion_rank'].iat[position])}", color="gray")
         st.badge(f"Margin {number_text(frame['margin'].iat[position])}", color="gray")
         if flagged:
-            st.badge("Flagged", color="orange")
+            st.badge("Flagged: looks mislabelled", color="orange")
+        elif kind_of(frame, position, flagged=False) is Finding.ATYPICAL:
+            st.badge("Atypical, worth keeping", color="green")
         if bool(frame["duplicate_conflict"].iat[position]):
             st.badge("Duplicate with another label", color="red")
         elif text_or_none(frame["duplicate_group"].iat[position]):
             st.badge("Duplicate", color="blue")
         if bool(frame["outlier"].iat[position]):
             st.badge("Outlier", color="violet")
-    reason = text_or_none(frame["reason"].iat[position])
+    reason = reason_of(frame, position, flagged=flagged)
     if reason:
         st.markdown(plain(reason))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Kind
 from dvaudit.core.decisions import Decision
-from dvaudit.findings import CutBy, flags
+from dvaudit.findings import CutBy, Finding, atypical, flags, kinds, looked_for_atypical
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import charts, frames
 from dvaudit.ui.components.gallery import Card, gallery
@@ -28,24 +28,27 @@ _HISTOGRAM = "value_range"
 _SHOWN = {
     Show.ALL: "All samples",
     Show.FLAGGED: "Flagged",
+    Show.ATYPICAL: "Atypical",
     Show.CONFLICTS: "Duplicates with other labels",
     Show.DUPLICATES: "Duplicates",
     Show.OUTLIERS: "Outliers",
     Show.REVIEWED: "Reviewed",
 }
+FINDING_WORDS = {Finding.MISLABELLED: "Looks mislabelled", Finding.ATYPICAL: "Atypical"}
 # Where a high number is the suspicious end.
 _HIGH_IS_SUSPICIOUS = ("margin", "outlier_score")
 
 
 def key_figures(ws: Workspace, run: RunRecord) -> None:
-    """Show the audit in five numbers, the flagged ones by the cut-off."""
-    summary, cut = frames.summary(ws, run), ws.cut_off(run.id)
+    """Show the audit in a few numbers, the flagged and the atypical ones by the cut-off."""
+    summary, cut, frame = frames.summary(ws, run), ws.cut_off(run.id), frames.findings(ws, run)
     samples = int(summary["samples"])
-    flagged = int(flags(frames.findings(ws, run), cut).sum())
+    above, told_apart = flags(frame, cut), looked_for_atypical(frame)
+    flagged = int(above.sum())
     rate, copies = summary["error_rate"], frames.tables(ws, run, "duplicates")
     groups = int(copies["group"][copies["conflict"].astype(bool)].nunique())
     share = f"{flagged / max(samples, 1):.1%} of all"
-    with st.grid(5, gap="small"):
+    with st.grid(3 if told_apart else 5, gap="small"):
         _figure("Samples", f"{samples:,}", f"{summary['labelled']:,} labelled")
         _figure(
             "Flagged",
@@ -53,6 +56,14 @@ def key_figures(ws: Workspace, run: RunRecord) -> None:
             f"to check, {share}" if cut.by is CutBy.METHODS else f"{share}, cut-off moved",
             help=f"Flagged: {cut.words()}. The cut-off below moves the line.",
         )
+        if told_apart:
+            _figure(
+                "Atypical",
+                f"{int(atypical(frame, above).sum()):,}",
+                "not flagged, worth keeping",
+                help="Hard to fit for their class by CG-score, though nothing speaks against their "
+                "label, and not flagged.",
+            )
         _figure(
             "Wrong labels, estimated",
             "unknown" if rate["rate"] is None else f"{rate['rate']:.1%}",
@@ -227,10 +238,7 @@ def results(
 ) -> None:
     """Draw one page of samples; choosing one puts it into the page's address."""
     if not len(positions):
-        empty_state(
-            "No sample fits these filters",
-            "Take a filter away, or clear the selection in the chart with a double click.",
-        )
+        _nothing_fits(frame)
         return
     if dataset.kind is Kind.IMAGE:
         page, following = page_of(positions, PICTURES)
@@ -242,6 +250,13 @@ def results(
     page, _ = page_of(positions, ROWS)
     table = _rows(frames.features(ws, dataset), frame, page, flagged, column, decisions)
     sample_table(table, page, key="rows")
+
+
+def _nothing_fits(frame: pd.DataFrame) -> None:
+    said = "Take a filter away, or clear the selection in the chart with a double click."
+    if st.session_state.get("show") == Show.ATYPICAL and not looked_for_atypical(frame):
+        said = "This audit did not look for atypical samples: run one with CG-score, on classes."
+    empty_state("No sample fits these filters", said)
 
 
 def _card(
@@ -279,7 +294,7 @@ def _rows(
         "Id": found["id"].astype(str),
         "Given": found["given_label"],
         "Suggested": [suggested_label(frame, int(at)) for at in page],
-        "Flagged": flagged[page],
+        "Finding": [FINDING_WORDS.get(kind) for kind in kinds(found, flagged[page])],
         "Verdict": [verdict_text(decisions.get(str(name))) for name in found["id"]],
     }
     if column != SUSPICION:
@@ -313,7 +328,7 @@ def sample_table(table: pd.DataFrame, positions: NDArray[np.int64], *, key: str)
         column_config={
             "Rank": st.column_config.NumberColumn(format="localized", width=60, pinned=True),
             "Id": st.column_config.TextColumn(pinned=True),
-            "Flagged": st.column_config.CheckboxColumn(width=70),
+            "Finding": st.column_config.TextColumn(width=130),
         },
         alt="Samples, one per row; choosing a row opens it",
     )

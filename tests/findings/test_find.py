@@ -109,8 +109,9 @@ def test_the_columns_come_in_the_documented_order(planted):
     partial = score_result(data, result.values, result.flagged, "cg-score")
     found = find(data, data.vectors, {"kernel-loo": result, "cg-score": partial})
     assert found.samples.columns.tolist() == [
-        *("id", "given_label", "suspicion_rank", "class_rank", "flagged", "suggested_label"),
-        *("margin", "reason", "duplicate_group", "duplicate_conflict", "outlier"),
+        *("id", "given_label", "suspicion_rank", "class_rank", "flagged", "finding"),
+        *("suggested_label", "margin", "reason", "duplicate_group", "duplicate_conflict"),
+        "outlier",
         *("outlier_score",),
         *("kernel-loo.value", "kernel-loo.flagged", "kernel-loo.suggested_label"),
         *("kernel-loo.loo_given", "cg-score.value", "cg-score.flagged"),

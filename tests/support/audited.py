@@ -38,6 +38,16 @@ def add_audited_pictures(ws: Workspace, folder: Path, each: int = 4) -> tuple[st
     return _audited(ws, "pictures", root, roles={})
 
 
+def mark_atypical(ws: Workspace, run: str, positions: tuple[int, ...]) -> None:
+    """Let a stored audit have run the CG-score, which finds these samples atypical."""
+    samples = ws.run_samples(run)
+    samples["cg-score.value"] = [-0.01 * at for at in range(len(samples))]
+    samples["cg-score.cg_atypical"] = [float(at in positions) for at in range(len(samples))]
+    tables = {name: ws.run_table(run, name) for name in ("classes", "confusions", "duplicates")}
+    summary = ws.run_summary(run)
+    ws.save_findings(run, samples, tables, summary, _neighbours(samples))
+
+
 def _audited(
     ws: Workspace,
     name: str,

@@ -21,6 +21,7 @@ FRAME = pd.DataFrame(
         "duplicate_conflict": [False, True, False, True, False],
         "outlier": [False, False, False, False, True],
         "m.value": [-0.4, 0.5, -0.9, 0.1, np.nan],
+        "cg-score.cg_atypical": [1.0, 1.0, 0.0, 0.0, np.nan],
     }
 )
 FLAGGED = FRAME["flagged"].to_numpy()
@@ -33,6 +34,7 @@ FLAGGED = FRAME["flagged"].to_numpy()
         (Filter(descending=True), [1, 3, 0, 2, 4]),
         (Filter(column="margin", descending=True), [2, 0, 3, 1, 4]),
         (Filter(show=Show.FLAGGED), [2, 0]),
+        (Filter(show=Show.ATYPICAL), [1]),
         (Filter(show=Show.CONFLICTS), [3, 1]),
         (Filter(show=Show.DUPLICATES, classes=("a",)), [1]),
         (Filter(show=Show.OUTLIERS), [4]),

@@ -8,7 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from appview import add_table, fresh_workspace, open_page, texts
-from audited import WRONG, add_audited_numbers, add_audited_pictures, add_audited_table
+from audited import (
+    WRONG,
+    add_audited_numbers,
+    add_audited_pictures,
+    add_audited_table,
+    mark_atypical,
+)
 from streamlit.testing.v1 import AppTest
 
 from dvaudit.core.decisions import Decision, Verdict
@@ -93,6 +99,45 @@ def test_the_address_restores_the_filters(
     app = open_page("samples", query)
     assert not app.exception
     assert _rows(app)["Id"].tolist() == ids
+
+
+def test_atypical_samples_are_counted_listed_and_named(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    mark_atypical(ws, run, (1, 5, 7))
+    app = open_page("samples", {"show": "Atypical"})
+    assert not app.exception
+    assert _rows(app)["Id"].tolist() == ["5", "7"]  # 1 is flagged
+    assert set(_rows(app)["Finding"]) == {"Atypical"}
+    figures = {metric.label: (metric.value, metric.delta) for metric in app.metric}
+    assert figures["Atypical"] == ("2", "not flagged, worth keeping")
+    kinds = _rows(open_page("samples"))["Finding"]
+    assert kinds.value_counts().to_dict() == {"Looks mislabelled": 3, "Atypical": 2}
+    shown = texts(open_page("samples", {"sample": "5"}))
+    assert "Atypical, worth keeping" in shown
+    assert "it is much harder to fit" in shown
+    assert "Atypical" not in texts(open_page("samples", {"sample": "1"}))
+
+
+def test_a_moved_cut_off_turns_atypical_samples_into_flagged_ones_and_back(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    mark_atypical(ws, run, (1, 5, 7))
+    ws.set_cut_off(run, CutOff(CutBy.RANK, rank=7))
+    app = open_page("samples", {"show": "Atypical"})
+    assert _rows(app)["Id"].tolist() == ["7"]
+    shown = texts(open_page("samples", {"sample": "5"}))
+    assert "Flagged: looks mislabelled" in shown
+    assert "worth keeping" not in shown
+    ws.set_cut_off(run, CutOff(CutBy.RANK, rank=1))
+    assert _rows(open_page("samples", {"show": "Atypical"}))["Id"].tolist() == ["1", "5", "7"]
+
+
+def test_an_audit_that_did_not_look_for_atypical_samples_says_so(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    add_audited_table(ws, tmp_path)
+    assert "did not look for atypical samples" in texts(open_page("samples", {"show": "Atypical"}))
 
 
 def test_a_filter_that_fits_nothing_says_so(ws: Workspace, tmp_path: Path) -> None:
