@@ -113,7 +113,7 @@ def covered(name: str, data: Dataset, result: ValuationResult, block: int, parti
     print(f"  intervals cover the mean of {partitions} partitions: {inside.mean():.3f}", flush=True)
 
 
-def many_rows(rows: int, settings: dict[str, int]) -> None:
+def many_rows(rows: int, settings: dict[str, object]) -> None:
     """Print time and memory of both methods on generated rows, a tenth of them flipped."""
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 10, rows)
@@ -148,7 +148,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.rows:
         asked = {"block": args.block, "partitions": args.partitions}
-        many_rows(args.rows, {name: value for name, value in asked.items() if value})
+        given = {name: value for name, value in asked.items() if value}
+        many_rows(args.rows, {"plan": "bagged", **given} if given else {})
     if args.dataset:
         data = dvaudit.load(args.dataset)
         matrix = features.extract(data, None).matrix

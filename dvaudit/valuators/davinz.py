@@ -97,7 +97,8 @@ class Davinz(ContributorValuator):
         kappa_over: str = setting(
             "singles",
             "Sets that equation (4) averages over: single contributors, or the evaluated ones "
-            "(leave-one-out and full), as in the authors' code.",
+            "(leave-one-out and full), as in the authors' code, which agrees better with "
+            "retraining where contributors differ much and leave one at a time.",
             choices=("singles", "evaluated"),
         )
         empty_score: float | None = setting(

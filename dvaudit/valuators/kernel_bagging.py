@@ -7,7 +7,8 @@ Cost and memory are linear in n.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from dvaudit.core.dataset import Task
 from dvaudit.core.progress import Progress, part
 from dvaudit.core.sampling import stratified_blocks
 from dvaudit.valuators.base import Problem
-from dvaudit.valuators.kernel_plan import SIZE_ROUND, KernelPlan
+from dvaudit.valuators.kernel_plan import SIDE_BY_SIDE, SIZE_ROUND, KernelPlan
 from dvaudit.valuators.kernel_problem import kernel_targets
 from dvaudit.valuators.kernel_quantities import (
     PRIMARY,
@@ -29,6 +30,8 @@ from dvaudit.valuators.kernel_quantities import (
 from dvaudit.valuators.ranking import rank_correlation
 
 CONFIDENCE = 0.95
+
+_Found = tuple[Quantities, bool]  # what was measured of a block, and whether its ridge was forced
 
 
 class _Sums:
@@ -63,18 +66,39 @@ class _Blocks:
     ) -> Iterator[tuple[NDArray[np.int64], Quantities]]:
         """Yield the rows and quantities of each block of partition `number`."""
         blocks = stratified_blocks(self.codes, size, [self.problem.seed, number, size])
-        for index, rows in enumerate(blocks):
-            progress(index / len(blocks), stage)
-            yield rows, self._measured(rows)
+        with self._workers(size) as work:
+            for index, (rows, found) in enumerate(
+                zip(blocks, work(self._measured, blocks), strict=True)
+            ):
+                progress(index / len(blocks), stage)
+                quantities, forced = found
+                self.systems += 1
+                self.forced += int(forced)
+                yield rows, quantities
 
-    def _measured(self, rows: NDArray[np.int64]) -> Quantities:
+    @contextmanager
+    def _workers(self, size: int) -> Iterator[Callable[..., Iterable[_Found]]]:
+        """Give a `map`: small systems run side by side, one on each core of a CPU."""
+        import torch  # here, since listing the methods loads no torch
+
+        from dvaudit.linalg.threads import serial_workers
+
+        cores = torch.get_num_threads() if self.problem.device == "cpu" else 1
+        if cores == 1 or size > SIDE_BY_SIDE:
+            yield map
+            return
+        pool = serial_workers(cores)
+        try:
+            yield pool.map
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _measured(self, rows: NDArray[np.int64]) -> _Found:
         problem, targets = self.problem, self.targets[rows]
         system = kernels.KernelSystem(problem.vectors[rows], self.plan.precision, problem.device)
         inverse = system.inverse(self.ridge)
         solution, diagonal = inverse.solve(targets)
-        self.systems += 1
-        self.forced += int(inverse.forced)
-        return self.measure(Solution(solution, diagonal, targets, rows))
+        return self.measure(Solution(solution, diagonal, targets, rows)), inverse.forced
 
 
 def bagged(problem: Problem, plan: KernelPlan, ridge: float, measure: Measure) -> Evaluation:

@@ -14,6 +14,7 @@ from dvaudit.kernels.sizes import iterative_bytes, landmarks, system_bytes
 PATIENCE = 1800.0  # seconds that an automatic plan may take before a cheaper one is taken
 BLOCKS = (8000, 4000, 2000, 1000)  # samples a block that an automatic plan tries, largest first
 PARTITIONS = 8
+SIDE_BY_SIDE = 4000  # systems up to this size run one on each core
 SIZE_ROUND = 0.25  # of a partition: one into blocks of half the size
 SINGLE_SPEED = 2.0  # of float32 products against float64
 EXPECTED_ITERATIONS = 25
@@ -168,7 +169,8 @@ def _bagged(
 ) -> KernelPlan:
     rounds = settings.partitions + SIZE_ROUND
     one = _exact_seconds(block, dimensions, precision, machine)
-    held = system_bytes(block, precision, dimensions)
+    at_once = machine.cores if block <= SIDE_BY_SIDE else 1
+    held = at_once * system_bytes(block, precision, dimensions)
     sums = 8 * n * (targets + 16)
     return KernelPlan(
         Method.BAGGED,

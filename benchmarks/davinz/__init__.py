@@ -1,0 +1,1 @@
+"""Data, nets, scores and experiments of benchmarks/davinz_experiments.py."""
