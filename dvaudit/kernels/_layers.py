@@ -1,8 +1,6 @@
-"""The layers an NTK counts, and what each contributes to a sample's gradient.
+"""The layers an NTK counts, and what each contributes to a sample's gradient D U^T.
 
-The gradient of a sample's output with respect to a weight is D U^T: D are the gradients of the
-output with respect to what the layer returns, (o, T), and U the patches of its input the weight
-saw, (f, T), for its o output channels, fan-in f and T positions (1 for a vector).
+D and U are the two factors of dvaudit.taps.patches.
 """
 
 from __future__ import annotations
@@ -12,13 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from dvaudit.taps.patches import TEMPORARY, deltas, patches
 
 Counted = nn.Linear | nn.Conv2d
-
-# Temporary bytes at a time on a CPU and on a GPU. What a CPU's allocator can use again without
-# asking the system for fresh pages (below 32 MiB with glibc) takes a third of the time.
-TEMPORARY = {"cpu": 16 << 20, "cuda": 1 << 30}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,27 +65,6 @@ class Use:
     module: Counted
     inputs: Tensor
     delta: Tensor
-
-
-def patches(module: Counted, inputs: Tensor) -> Tensor:
-    """Return U, shape (n, g, f, T), from a batch of inputs of the layer."""
-    if isinstance(module, nn.Linear):
-        return inputs.reshape(len(inputs), -1, inputs.shape[-1]).transpose(1, 2).unsqueeze(1)
-    if max(module.kernel_size) == 1 and not _is_padded(module):
-        down, across = module.stride
-        columns = inputs[:, :, ::down, ::across].flatten(2)
-    else:
-        columns = functional.unfold(
-            _pad(module, inputs), module.kernel_size, module.dilation, 0, module.stride
-        )
-    return columns.reshape(len(inputs), module.groups, -1, columns.shape[-1])
-
-
-def deltas(module: Counted, delta: Tensor) -> Tensor:
-    """Return D, shape (n, g, o / g, T), from the gradient at the layer's output."""
-    if isinstance(module, nn.Linear):
-        return delta.reshape(len(delta), -1, delta.shape[-1]).transpose(1, 2).unsqueeze(1)
-    return delta.reshape(len(delta), module.groups, len(module.weight) // module.groups, -1)
 
 
 def add_gradient(layer: Layer, use: Use, units: tuple[int, int], out: Tensor) -> None:
@@ -171,28 +145,3 @@ def counted_layers(
 def _by_position(factor: Tensor, dtype: torch.dtype) -> Tensor:
     """(n, f, T) to (n T, f)."""
     return factor.transpose(1, 2).flatten(0, 1).to(dtype)
-
-
-def _is_padded(module: nn.Conv2d) -> bool:
-    return any(_padding(module))
-
-
-def _pad(module: nn.Conv2d, inputs: Tensor) -> Tensor:
-    if not _is_padded(module):
-        return inputs
-    mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
-    return functional.pad(inputs, _padding(module), mode)
-
-
-def _padding(module: nn.Conv2d) -> list[int]:
-    """Return left, right, top and bottom padding; "same" puts the odd one right and below."""
-    sides: list[int] = []
-    for axis in (1, 0):
-        if module.padding == "valid":
-            sides += [0, 0]
-        elif module.padding == "same":
-            total = module.dilation[axis] * (module.kernel_size[axis] - 1)
-            sides += [total // 2, total - total // 2]
-        else:
-            sides += [int(module.padding[axis])] * 2
-    return sides

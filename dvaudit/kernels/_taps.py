@@ -6,17 +6,14 @@ ends there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from dvaudit.core.errors import UnsuitableDataError, some
 from dvaudit.kernels._layers import Counted, Layer, Use, counted_layers
-
-Recorded = dict[Counted, list[tuple[Tensor, Tensor]]]
+from dvaudit.taps.hooks import leaf, recording
 
 
 def own(outputs: Tensor, classes: Tensor | None) -> Tensor:
@@ -93,13 +90,9 @@ def backward(
 
     The samples do not mix, so the gradient of the sum of all own outputs holds each sample's.
     """
-
-    def tap(_module: Counted, _inputs: Tensor, output: Tensor) -> Tensor:
-        return output if output.requires_grad else output.detach().requires_grad_()
-
     layers = list(layers)
     modules = [module for layer in layers for module in layer.modules]
-    with torch.enable_grad(), recording(modules, tap) as recorded:
+    with torch.enable_grad(), recording(modules, leaf) as recorded:
         total = own(model(inputs), classes).sum()
     if not total.requires_grad:
         raise UnsuitableDataError(
@@ -117,30 +110,3 @@ def backward(
         ]
         for layer in layers
     }
-
-
-@contextmanager
-def recording(modules: Iterable[Counted], replace: Any) -> Iterator[Recorded]:
-    """Record inputs and outputs; a module returns what `replace(module, input, output)` does."""
-    recorded: Recorded = {}
-
-    def hook(module: Any, args: Any, kwargs: Any, output: Tensor) -> Tensor:
-        inputs: Tensor = args[0] if args else kwargs["input"]
-        result: Tensor = replace(module, inputs, output)
-        recorded.setdefault(module, []).append((inputs, result))
-        return result
-
-    handles = [part.register_forward_hook(hook, with_kwargs=True) for part in modules]
-    try:
-        yield recorded
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Keep convolutions in float32 on a GPU; by default cuDNN cuts them to 10 bits (TF32)."""
-    enabled = torch.backends.cudnn.enabled
-    with torch.backends.cudnn.flags(enabled=enabled, deterministic=True, allow_tf32=False):
-        yield

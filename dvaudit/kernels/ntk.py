@@ -25,11 +25,13 @@ from torch import Tensor, nn
 
 from dvaudit.core.errors import UnsuitableDataError, some
 from dvaudit.core.progress import Progress, part, silent
-from dvaudit.kernels._layers import TEMPORARY, Layer, Use, add_gradient, pair_products
+from dvaudit.kernels._layers import Layer, Use, add_gradient, pair_products
 from dvaudit.kernels._ntk_check import refuse_unsound
 from dvaudit.kernels._ntk_plan import Budget, LayerPlan, NtkPlan, Piece, choose_forms, make_plan
 from dvaudit.kernels._ntk_plan import pack as pack_passes
-from dvaudit.kernels._taps import backward, full_precision, own, probe
+from dvaudit.kernels._taps import backward, own, probe
+from dvaudit.taps.hooks import full_precision
+from dvaudit.taps.patches import TEMPORARY
 
 STRIP = 256
 SHORTEST_SUM = 1024  # columns, below which writing the product costs more than computing it

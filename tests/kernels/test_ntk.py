@@ -86,6 +86,7 @@ def _convolutions(draw: st.DrawFn) -> nn.Conv2d:
     )
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @given(conv=_convolutions(), share=st.sampled_from([1.0, 3.0, 1000.0]))
 @settings(max_examples=20, deadline=None)
 def test_any_convolution_under_any_memory(conv: nn.Conv2d, share: float) -> None:

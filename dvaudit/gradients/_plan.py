@@ -1,0 +1,140 @@
+"""Which parameters of a net the layer rules cover, tried on two samples of the data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.gradients._capture import Capture, Taps, capture, check_losses
+from dvaudit.gradients._frozen import frozen, refuse_mixing
+from dvaudit.gradients._rules import rule_for
+from dvaudit.gradients.layout import Layout
+from dvaudit.gradients.losses import Batch, Loss
+from dvaudit.taps.hooks import recording
+
+LOG = logging.getLogger(__name__)
+
+
+def plan_taps(
+    model: nn.Module, loss: Loss, batch: Batch, parameters: Collection[str] | None = None
+) -> Taps:
+    """Return how the gradient of each chosen parameter is had, and write it to the log.
+
+    A parameter goes to torch.func where no rule knows its layer, or where what the hooks saw of
+    two samples is not the gradient autograd gives one of them alone: a weight used outside its
+    own layer, a layer whose output is changed in place, a first dimension that is not the sample.
+
+    Args:
+        batch: at least one sample.
+        parameters: names of those to differentiate; all that require a gradient by default.
+
+    Raises:
+        UnsuitableDataError: a net whose samples mix, no parameter, or no sample.
+    """
+    refuse_mixing(model)
+    layout = Layout.of(model, parameters)
+    if not len(batch[0]):
+        raise UnsuitableDataError("The batch has no sample; give at least one.")
+    two = (batch[0][[0, -1]], batch[1][[0, -1]])
+    layers = _usable(model, two[0], _candidates(model, layout))
+    everything = Taps(layout, layers, ())
+    truth = _alone(model, loss, (two[0][:1], two[1][:1]), layout)
+    seen = capture(model, loss, two, everything)
+    _refuse_unequal(seen.losses[0], truth[0])
+    noise = 16 * _eps(truth[0]) * max(float(value.abs().max()) for value in truth[1].values())
+    rest = tuple(name for name in layout.shapes if not _agrees(seen, name, truth[1][name], noise))
+    if rest:
+        LOG.info("Per-sample gradients by torch.func for %d parameters: %s", len(rest), rest)
+    return Taps(layout, _without(layers, rest), rest)
+
+
+def _candidates(model: nn.Module, layout: Layout) -> dict[nn.Module, dict[str, str]]:
+    names = {id(value): name for name, value in model.named_parameters() if name in layout.shapes}
+    found = {
+        part: {
+            attribute: names[id(value)]
+            for attribute, value in part.named_parameters(recurse=False, remove_duplicate=False)
+            if id(value) in names
+        }
+        for part in model.modules()
+        if rule_for(part) is not None
+    }
+    return {part: attributes for part, attributes in found.items() if attributes}
+
+
+def _usable(
+    model: nn.Module, inputs: Tensor, layers: Mapping[nn.Module, Mapping[str, str]]
+) -> dict[nn.Module, Mapping[str, str]]:
+    """Drop layers that were not called, or whose input or output does not stay as hooks saw it."""
+    versions: dict[nn.Module, list[tuple[Tensor, int]]] = {}
+
+    def note(module: nn.Module, seen: Tensor, output: Tensor) -> Tensor:
+        versions.setdefault(module, []).extend((each, each._version) for each in (seen, output))
+        return output
+
+    with frozen(model), torch.no_grad(), recording(layers, note):
+        model(inputs)
+    return {
+        module: attributes
+        for module, attributes in layers.items()
+        if module in versions
+        and all(
+            each._version == version and len(each) == len(inputs)
+            for each, version in versions[module]
+        )
+    }
+
+
+def _alone(
+    model: nn.Module, loss: Loss, batch: Batch, layout: Layout
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the loss of one sample and its gradient by parameter, by autograd."""
+    values = {name: value.detach() for name, value in model.named_parameters()}
+    chosen = {name: values[name].clone().requires_grad_() for name in layout.shapes}
+    with frozen(model), torch.enable_grad():
+        losses = loss(functional_call(model, {**values, **chosen}, (batch[0],)), batch[1])
+    check_losses(losses, 1)
+    if not losses.requires_grad:
+        raise UnsuitableDataError(
+            "The loss does not depend on the chosen parameters; the net must not detach its "
+            "outputs or run under torch.no_grad."
+        )
+    found = torch.autograd.grad(
+        losses.sum(), list(chosen.values()), allow_unused=True, materialize_grads=True
+    )
+    return losses[0].detach(), dict(zip(chosen, found, strict=True))
+
+
+def _refuse_unequal(together: Tensor, alone: Tensor) -> None:
+    if abs(together - alone) > _eps(alone) ** 0.5 * abs(alone):
+        raise UnsuitableDataError(
+            f"The loss of a sample is {alone:.6g} alone and {together:.6g} beside another: the "
+            "samples of a batch influence one another; replace the layer that mixes them."
+        )
+
+
+def _agrees(seen: Capture, name: str, truth: Tensor, noise: float) -> bool:
+    """Compare to half the digits: rounding stays far below, another function's gradient above."""
+    if name not in seen.covered:
+        return False
+    gap = (seen.gradients_of(name)[0] - truth).abs().max()
+    return bool(gap <= _eps(truth) ** 0.5 * truth.abs().max() + noise)
+
+
+def _eps(values: Tensor) -> float:
+    return float(torch.finfo(values.dtype).eps)
+
+
+def _without(
+    layers: Mapping[nn.Module, Mapping[str, str]], rest: Collection[str]
+) -> dict[nn.Module, Mapping[str, str]]:
+    kept = {
+        module: {attribute: name for attribute, name in attributes.items() if name not in rest}
+        for module, attributes in layers.items()
+    }
+    return {module: attributes for module, attributes in kept.items() if attributes}

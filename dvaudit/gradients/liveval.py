@@ -1,0 +1,240 @@
+"""LiveVal: does a sample's own step lead towards where training goes?
+
+For i in batch B_t, with theta_{t-1} before the step, theta_ref a later point of the same run,
+D = theta_ref - theta_{t-1} and g_i the gradient of its loss at theta_{t-1}:
+
+    v_i^t = (|D| - |D + eta_t g_i|) / (|D| + |D + eta_t g_i|)                        (8), (9)
+
+in [-1, 1], positive where the step alone moves towards the reference; zero means nothing in the
+sum over steps. The reference lies delta_t steps ahead, r_t = min(t - 1 + delta_t, T), and the
+window delta follows the change of the loss of B_t between the two points, (11) to (14) in the
+reading of the paper's prose: it changes when a pair (t, r_t) resolves.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+from dvaudit.core.errors import SettingsError
+from dvaudit.gradients._capture import Capture, Taps, capture
+from dvaudit.gradients._frozen import frozen
+from dvaudit.gradients._plan import plan_taps
+from dvaudit.gradients.losses import Batch, Loss, take
+from dvaudit.gradients.trajectory import Trajectory, Update
+
+MakeOptimiser = Callable[[list[nn.Parameter]], Optimizer]
+
+
+@dataclass(frozen=True)
+class Window:
+    """How far ahead the reference lies, in steps, and when that changes.
+
+    Attributes:
+        start, least, most: delta_1 and its bounds.
+        step: by how much it changes.
+        slow, rapid: rates of loss change a step below and above which it shrinks and grows.
+    """
+
+    start: int = 2
+    least: int = 1
+    most: int = 3
+    step: int = 1
+    slow: float = 0.05
+    rapid: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.least <= self.start <= self.most or self.step < 0:
+            raise SettingsError(
+                f"The window is {self.start} between {self.least} and {self.most}, by "
+                f"{self.step}; give 1 <= least <= start <= most and a step of 0 or more."
+            )
+        if self.slow > self.rapid:
+            raise SettingsError(
+                f"The slow rate {self.slow:g} is above the rapid rate {self.rapid:g}; swap them."
+            )
+
+    def after(self, delta: int, rate: float) -> int:
+        """Return the next window (14)."""
+        if rate > self.rapid:
+            return min(delta + self.step, self.most)
+        return max(delta - self.step, self.least) if rate < self.slow else delta
+
+
+@dataclass(frozen=True, eq=False)
+class LiveStep:
+    """The values of one batch, known once its reference is reached.
+
+    Attributes:
+        step: t, 1 for the first update.
+        reference: r_t, the number of updates before the reference point.
+        rows: (B,) of B_t.
+        values: (B,) v_i^t.
+        distance: |D|.
+        rate: change of B_t's mean loss a step between the two points.
+        loss: mean of B_t at theta_{t-1}.
+    """
+
+    step: int
+    reference: int
+    rows: Tensor
+    values: Tensor
+    distance: float
+    rate: float
+    loss: float
+
+
+def sgd(parameters: list[nn.Parameter]) -> Optimizer:
+    """Return plain SGD; the rate is set at each step."""
+    return SGD(parameters, lr=0.0)
+
+
+def live_values(
+    model: nn.Module,
+    loss: Loss,
+    data: Batch,
+    updates: Sequence[Update],
+    *,
+    window: Window | None = None,
+    optimiser: MakeOptimiser = sgd,
+) -> Iterator[LiveStep]:
+    """Train on the mean of each batch's losses and yield a batch's values when they are known.
+
+    The net is trained in place, in evaluation mode (dropout off, batch norm frozen). Up to
+    `window.most` batches wait for their reference, each with theta_{t-1} and what hooks saw.
+
+    Args:
+        loss: from outputs and targets to (n,).
+        window: of the reference, `Window()` by default.
+        optimiser: makes the optimiser; its learning rate is set to eta_t at each step. Momentum
+            and weight decay act on the training and are not part of a sample's own step.
+
+    Raises:
+        UnsuitableDataError: as in `inner_products`.
+    """
+    window = window or Window()
+    taps = plan_taps(model, loss, data)
+    parameters = [model.get_parameter(name) for name in taps.layout.shapes]
+    steps = optimiser(parameters)
+    # By the step of the reference: when the window shrinks, a later batch resolves first.
+    waiting: defaultdict[int, list[_Pair]] = defaultdict(list)
+    delta = window.start
+    for number, update in enumerate(updates, start=1):
+        pair = _Pair.before(model, loss, data, taps, number, update)
+        pair.leave_gradient(parameters)
+        for group in steps.param_groups:
+            group["lr"] = update.rate
+        steps.step()
+        waiting[min(number - 1 + delta, len(updates))].append(pair)
+        for ready in waiting.pop(number, []):
+            resolved = ready.resolve(model, loss, data, number)
+            delta = window.after(delta, resolved.rate)
+            yield resolved
+
+
+def static_values(
+    model: nn.Module, loss: Loss, data: Batch, trajectory: Trajectory
+) -> Iterator[LiveStep]:
+    """Yield the values of each batch with the end of a run as the reference of all its steps."""
+    taps = plan_taps(model, loss, data, set(trajectory.layout.shapes))
+    layout, total = trajectory.layout, len(trajectory.updates)
+    for number, update in enumerate(trajectory.updates, start=1):
+        theta, batch = trajectory.points[number - 1], _batch(data, update)
+        seen = capture(model, loss, batch, taps, point=layout.split(theta))
+        ahead = trajectory.end - theta
+        after = capture(model, loss, batch, taps, point=layout.split(trajectory.end)).losses
+        norms = seen.squared_norms()
+        yield _live_step(number, total, update, seen, norms, ahead, float(after.mean()))
+
+
+def own_step_values(
+    inner: Tensor, squared_norms: Tensor, squared_distance: Tensor, rate: float
+) -> Tensor:
+    """Return v_i, shape (B,), from <D, g_i>, |g_i|^2 and |D|^2, without cancellation.
+
+    |D| - |u| = -(2 eta <D, g_i> + eta^2 |g_i|^2) / (|D| + |u|), u = D + eta g_i. Where the
+    reference is where the step began, there is no direction, and the value is 0.
+    """
+    gain = -(2 * rate * inner + rate**2 * squared_norms)
+    reached = (squared_distance - gain).clamp(min=0).sqrt()
+    values = gain / (squared_distance.sqrt() + reached).square()
+    return torch.where(squared_distance > 0, values, torch.zeros_like(values)).clamp(-1, 1)
+
+
+def totals(steps: Iterable[LiveStep], n: int) -> tuple[Tensor, Tensor]:
+    """Return each sample's sum of values (5) and how often it was valued, shape (n,) both.
+
+    A sum grows with the number of times a sample is seen; the quotient is the mean.
+    """
+    value, seen = torch.zeros(n, dtype=torch.float64), torch.zeros(n, dtype=torch.int64)
+    for step in steps:
+        rows = step.rows.cpu()
+        value.index_add_(0, rows, step.values.cpu().double())
+        seen.index_add_(0, rows, torch.ones_like(rows))
+    return value, seen
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """A batch that waits for its reference."""
+
+    step: int
+    update: Update
+    theta: Tensor
+    seen: Capture
+    squared_norms: Tensor
+
+    @staticmethod
+    def before(
+        model: nn.Module, loss: Loss, data: Batch, taps: Taps, step: int, update: Update
+    ) -> _Pair:
+        theta = taps.layout.current(model)
+        seen = capture(model, loss, _batch(data, update), taps)
+        return _Pair(step, update, theta, seen, seen.squared_norms())
+
+    def leave_gradient(self, parameters: Sequence[nn.Parameter]) -> None:
+        mean = self.seen.gradient() / len(self.seen.losses)
+        parts = self.seen.layout.split(mean).values()
+        for parameter, gradient in zip(parameters, parts, strict=True):
+            parameter.grad = gradient
+
+    def resolve(self, model: nn.Module, loss: Loss, data: Batch, reference: int) -> LiveStep:
+        inputs, targets = _batch(data, self.update)
+        with frozen(model), torch.no_grad():
+            after = float(loss(model(inputs), targets).mean())
+        ahead = self.seen.layout.current(model) - self.theta
+        return _live_step(
+            self.step, reference, self.update, self.seen, self.squared_norms, ahead, after
+        )
+
+
+def _live_step(
+    step: int,
+    reference: int,
+    update: Update,
+    seen: Capture,
+    squared_norms: Tensor,
+    ahead: Tensor,
+    after: float,
+) -> LiveStep:
+    squared = ahead.square().sum()
+    inner = seen.inner_products(ahead[None])[:, 0]
+    before = float(seen.losses.mean())
+    return LiveStep(
+        step=step,
+        reference=reference,
+        rows=update.rows,
+        values=own_step_values(inner, squared_norms, squared, update.rate),
+        distance=float(squared.sqrt()),
+        rate=abs(after - before) / (reference - step + 1),
+        loss=before,
+    )
+
+
+def _batch(data: Batch, update: Update) -> Batch:
+    return take(data, update.rows.to(data[0].device))
