@@ -29,7 +29,7 @@ from dvaudit.findings import CutOff
 from dvaudit.pipeline import Audit, audit, value
 from dvaudit.readers import Preview, load, preview
 from dvaudit.store import RunKind, RunRecord, Workspace
-from dvaudit.stored import latest, load_stored, queue, ready
+from dvaudit.stored import latest, load_like, load_stored, queue, ready
 from dvaudit.trainings import estimate_training, start_training, trainings_of
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "latest_audit",
     "latest_contributors",
     "load",
+    "load_like",
     "load_stored",
     "neighbours_of",
     "planned_changes",

@@ -80,6 +80,9 @@ def audit_command(
     trusted_column: Annotated[
         str | None, typer.Option(help="Column that marks trusted samples: true or false.")
     ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Column that plays no part; may be repeated.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="classification or regression.")] = None,
     valuator: Annotated[list[str] | None, typer.Option(help="Method; may be repeated.")] = None,
     set: Annotated[list[str] | None, typer.Option(help="NAME.key=value; may be repeated.")] = None,
@@ -96,10 +99,14 @@ def audit_command(
     ] = None,
 ) -> None:
     """Audit a dataset and write samples, corrections and a report to a folder."""
-    marked = {trusted_column: Role.TRUSTED} if trusted_column else None
-    data = audits.load(path, label=label, id=id, group=group, task=task, roles=marked)
+    if trusted is not None and trusted_column is not None:
+        raise SettingsError("Give --trusted or --trusted-column, not both.")
+    marked: dict[str, Role | str] = dict.fromkeys(ignore or [], Role.IGNORED)
+    if trusted_column:
+        marked[trusted_column] = Role.TRUSTED
+    data = audits.load(path, label=label, id=id, group=group, task=task, roles=marked or None)
     typer.echo(_dataset_line(data))
-    vouched = None if trusted is None else audits.load(trusted, label=label, task=data.task)
+    vouched = None if trusted is None else audits.load_like(trusted, data)
     done = audits.audit(
         data,
         valuator or list(audits.DEFAULT_VALUATORS),

@@ -15,7 +15,7 @@ from dvaudit.core.machine import Cost, this_machine
 from dvaudit.core.progress import Progress, part
 from dvaudit.pipeline import contributor_frame
 from dvaudit.store import RunKind, RunRecord, Workspace
-from dvaudit.stored import latest, load_stored, queue, ready
+from dvaudit.stored import latest, load_like, load_stored, queue, ready
 
 METHOD = "davinz"
 CURVES = "curves"
@@ -69,7 +69,9 @@ def execute_contributors(ws: Workspace, run: RunRecord, progress: Progress) -> N
     data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.05))
     trusted: Dataset | None = None
     if params["trusted"] is not None:
-        trusted = load_stored(ws, params["trusted"], part(progress, 0.05, 0.1))
+        load_stored(ws, params["trusted"], part(progress, 0.05, 0.1))  # refuses a changed source
+        record = ws.dataset(params["trusted"])
+        trusted = load_like(record.source, data, name=record.name)
     result = valuators.get(METHOD, params["settings"]).value(
         data,
         trusted=trusted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 import subprocess
 import sys
@@ -78,8 +79,13 @@ def serve(address: str, port: int) -> int:
         "--server.allowedHosts=localhost",
         "--server.allowedHosts=127.0.0.1",
     ]
+    # Streamlit reads .streamlit/config.toml from the folder it runs in.
+    app = subprocess.Popen(command, cwd=folder)
+    before = signal.signal(signal.SIGTERM, lambda *_: app.terminate())
     try:
-        # Streamlit reads .streamlit/config.toml from the folder it runs in.
-        return subprocess.run(command, cwd=folder, check=False).returncode
+        return app.wait()
     except KeyboardInterrupt:
+        app.wait()  # Ctrl+C reached it, too
         return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dvaudit import jobs, readers
-from dvaudit.core.dataset import Dataset
+from dvaudit.core.dataset import Dataset, Kind, Role
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.progress import Progress, silent
 from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
@@ -36,6 +37,22 @@ def load_stored(ws: Workspace, dataset_id: str, progress: Progress = silent) -> 
             "content."
         )
     return data
+
+
+def load_like(path: Path, data: Dataset, *, name: str | None = None) -> Dataset:
+    """Read a second dataset with the columns' roles of `data`, so that both can be compared.
+
+    Roles guessed from a small file may differ: a column with one value there is no feature.
+    """
+    known = {
+        column: role
+        for column, role in data.roles.items()
+        if role.is_feature or role is Role.LABEL or role is Role.IGNORED
+    }
+    if data.kind is Kind.TABULAR:
+        held = {column.name for column in readers.preview(path).columns}
+        known = {column: role for column, role in known.items() if column in held}
+    return readers.load(path, roles=known or None, task=data.task, name=name)
 
 
 def ready(ws: Workspace, dataset_id: str) -> DatasetRecord:

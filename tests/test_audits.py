@@ -41,3 +41,17 @@ def test_a_source_that_was_only_touched_is_read(referenced: tuple[Workspace, str
     ws, dataset_id, path = referenced
     path.touch()
     assert len(audits.load_stored(ws, dataset_id)) == 40
+
+
+def test_a_trusted_file_takes_the_roles_of_the_data(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=40), "land": ["n", "s"] * 20, "label": ["a", "b"] * 20}
+    )
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    frame[frame["land"] == "n"].head(3).assign(label="a").to_csv(tmp_path / "few.csv", index=False)
+    data = audits.load(tmp_path / "data.csv", label="label")
+    few = audits.load_like(tmp_path / "few.csv", data)
+    assert few.table is not None
+    assert list(few.table.columns) == ["x", "land"]
+    assert few.label_text().tolist() == ["a", "a", "a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -25,11 +26,17 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The commands that would have been run."""
     commands: list[object] = []
 
-    def run(command: object, **_: object) -> object:
-        commands.append(command)
-        return type("Done", (), {"returncode": 0})()
+    class Started:
+        def __init__(self, command: object, **_: object) -> None:
+            commands.append(command)
 
-    monkeypatch.setattr("subprocess.run", run)
+        def wait(self) -> int:
+            return 0
+
+        def terminate(self) -> None:
+            commands.append("terminate")
+
+    monkeypatch.setattr("subprocess.Popen", Started)
     return commands
 
 
@@ -54,3 +61,21 @@ def test_a_port_that_was_just_given_up_is_free(taken: int, started: list[object]
 def test_an_address_that_is_not_here_is_refused(address: str, port: int) -> None:
     with pytest.raises(SettingsError, match=rf"cannot listen at {address}, port {port}"):
         serving.serve(address, port)
+
+
+def test_being_terminated_ends_the_app(
+    taken: int, started: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        free = int(other.getsockname()[1])
+
+    def wait(_: object) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return 15
+
+    monkeypatch.setattr("subprocess.Popen.wait", wait)
+    before = signal.getsignal(signal.SIGTERM)
+    assert serving.serve("127.0.0.1", free) == 15
+    assert started[-1] == "terminate"
+    assert signal.getsignal(signal.SIGTERM) is before

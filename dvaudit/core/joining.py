@@ -105,6 +105,12 @@ def _check(data: Dataset, trusted: Dataset) -> None:
                 f"{two}. Give a trusted set of the same form."
             )
     missing = [name for name in _features(data) if name not in _features(trusted)]
+    ignored = [name for name in missing if name in trusted.roles]
+    if ignored:
+        raise UnsuitableDataError(
+            f"{len(ignored):,} feature columns of {data.name} are {trusted.roles[ignored[0]]} in "
+            f"the trusted set {trusted.name}: {some(ignored)}. Load it with the same roles."
+        )
     if missing:
         raise UnsuitableDataError(
             f"The trusted set {trusted.name} lacks {len(missing):,} feature columns of "
@@ -134,6 +140,13 @@ def _labels(data: Dataset, trusted: Dataset) -> tuple[tuple[str, ...], NDArray[A
         return data.class_names, None
     if data.task is not Task.CLASSIFICATION:
         return (), np.concatenate([data.labels, trusted.labels])
+    shared = [name for name in trusted.class_names if name in data.class_names]
+    if not shared:
+        raise UnsuitableDataError(
+            f"{data.name} and the trusted set {trusted.name} have no class in common: "
+            f"{some(data.class_names)} and {some(trusted.class_names)}. Give a trusted set with "
+            "the same labels."
+        )
     names = (*data.class_names, *(n for n in trusted.class_names if n not in data.class_names))
     code_of = {name: code for code, name in enumerate(names)}
     # The last entry is read by code -1, a missing label.

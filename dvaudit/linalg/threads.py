@@ -8,9 +8,12 @@ as many matrices at once as there are cores, is faster in both cases.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 def serial_workers(count: int) -> ThreadPoolExecutor:
@@ -33,3 +36,15 @@ def serial_workers(count: int) -> ThreadPoolExecutor:
     finally:
         torch.set_num_threads(before)
     return pool
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let thousands of small solves in this thread, by torch, numpy or scipy, use one core each."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)

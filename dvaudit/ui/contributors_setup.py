@@ -66,7 +66,7 @@ def _counts(_ws: Workspace, root: str, dataset_id: str, fingerprint: str) -> dic
     groups = _ws.samples(dataset_id)["group"]
     if groups.isna().all():
         return {}
-    named = groups.fillna("(no contributor)").astype(str)
+    named = groups.fillna("(missing)").astype(str)
     return {str(name): int(samples) for name, samples in named.value_counts().items()}
 
 

@@ -86,8 +86,8 @@ def _compared(ranks: pd.DataFrame) -> None:
         f"{choosy} differs most, by {apart}",
     )
     said = (
-        f"1 is the most useful. **{plain(choosy)}** depends most on the trusted set: its ranks "
-        f"are {apart} apart. Every valuation counts at its own κ."
+        f"1 is the most useful. The ranks of **{plain(choosy)}** differ most, by {apart}. Every "
+        "valuation counts at its own κ."
     )
     if len(shown) < len(ranks):
         said += (
@@ -105,7 +105,8 @@ def _compared(ranks: pd.DataFrame) -> None:
 
 
 def _heading(ws: Workspace, run: RunRecord) -> str:
-    return f"#{number(run)} {towards(frames.summary(ws, run))}".strip()
+    summary = frames.summary(ws, run)
+    return f"#{number(run)} {summary['game']}, {towards(summary)}"
 
 
 def towards(summary: Mapping[str, Any]) -> str:

@@ -251,7 +251,8 @@ def _roles(preview: Preview, path: Path) -> dict[str, str]:
                 options=roles,
                 required=True,
                 help="label: what to check. id: names a sample. group: who contributed it. "
-                "The others are features, or ignored.",
+                "trusted: yes where its label is known to be right. The others are features, or "
+                "ignored.",
             ),
             "Examples": st.column_config.TextColumn(width="large"),
             "Distinct": st.column_config.NumberColumn(format="localized"),

@@ -21,7 +21,8 @@ from dvaudit.core.sampling import stratified_rows
 from dvaudit.valuators.base import Level, Method
 from dvaudit.valuators.shared import Shared
 
-UNNAMED = "(no contributor)"
+LEAST = 2  # samples on either side: a distance between sets needs two of each
+UNNAMED = "(missing)"  # as readers call it
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,7 @@ class ContributorValuator(Method):
             )
         start = time.perf_counter()
         given, chosen, words = _trusted(data, trusted, self.settings.holdout, seed)
+        _require_enough(given, chosen)
         problem = _problem(given, chosen, shared or Shared(), seed, device, progress)
         scores = self._value(problem)
         stats = {
@@ -126,6 +128,15 @@ class ContributorValuator(Method):
             status=f"Measured against {words}. {scores.status}",
             stats=stats,
             tables=scores.tables,
+        )
+
+
+def _require_enough(given: Dataset, chosen: Dataset) -> None:
+    if len(given) < LEAST or len(chosen) < LEAST:
+        raise UnsuitableDataError(
+            f"Contributors are compared on at least {LEAST} labelled samples, towards at least "
+            f"{LEAST} trusted ones; there are {len(given):,} and {len(chosen):,}. Mark fewer "
+            "samples as trusted, or give more data or a trusted set of its own."
         )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import GIB, Cost, Machine, available_memory
@@ -153,6 +152,7 @@ class Davinz(ContributorValuator):
 
     def _value(self, problem: ContributorProblem) -> ContributorScores:
         # These load torch, which listing the methods does not.
+        from dvaudit.linalg.threads import one_thread
         from dvaudit.valuators import davinz_games as play
         from dvaudit.valuators.contributor_probe import build_probe, curves
         from dvaudit.valuators.davinz_terms import NtkSpec, build_terms
@@ -180,10 +180,10 @@ class Davinz(ContributorValuator):
         if asked.empty_score is not None:
             baseline = np.append(np.zeros(terms.rows - 1), asked.empty_score)
         game = play.GameSpec(asked.game, asked.tolerance, asked.most, problem.seed)
-        found = play.play(terms, game, kappa, baseline, part(problem.progress, 0.5, 0.9))
-        values = kappa * found.in_domain + found.out_of_domain
-        problem.progress(0.9, "retraining a probe")
-        with threadpool_limits(1):  # thousands of small solves: sharing them costs more
+        with one_thread():  # sharing small solves among cores costs more than it gains
+            found = play.play(terms, game, kappa, baseline, part(problem.progress, 0.5, 0.9))
+            values = kappa * found.in_domain + found.out_of_domain
+            problem.progress(0.9, "retraining a probe")
             probe = build_probe(problem)
             tables = {"curves": curves(probe, values, problem.seed)}
         if asked.per_sample:

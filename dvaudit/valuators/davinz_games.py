@@ -134,7 +134,21 @@ class _Player:
         """Return the values under weights @ terms; over exactly `rounds` where given."""
         return self._games[self.spec.name](weights, rounds, progress)
 
+    def _exact(self, solve: Callable[..., Floats], weights: Floats) -> Estimate:
+        """Return values over all coalitions, each evaluated once."""
+        baseline = float(weights @ self.baseline)
+
+        def utility(masks: NDArray[np.bool_]) -> Floats:
+            return np.asarray(weights @ self._once(masks, lambda: self._held(masks)))
+
+        values = solve(utility, self.players, baseline=baseline)
+        return Estimate(values, np.zeros(self.players), 2**self.players, True, baseline)
+
     def _shapley(self, weights: Floats, rounds: int | None, progress: Progress) -> Estimate:
+        # An order costs about as much as two coalitions of half its size.
+        if 2**self.players <= 2 * self.spec.most:
+            return self._exact(games.exact_shapley, weights)
+
         def prefixes(order: NDArray[np.int64]) -> Floats:
             found = self._once(order, lambda: self.terms.prefixes(order))
             with_empty = np.column_stack([self.baseline, found])

@@ -31,6 +31,12 @@ def test_classes_are_matched_by_name() -> None:
     assert both.fingerprint not in (data.fingerprint, trusted.fingerprint)
 
 
+def test_sets_without_a_common_class_are_refused() -> None:
+    data, other = _vectors(2, ("cat", "dog"), [0, 1]), _vectors(2, ("rich", "poor"), [0, 1])
+    with pytest.raises(UnsuitableDataError, match=r"no class in common: cat, dog and rich, poor"):
+        joined(data, other)
+
+
 def test_images_are_read_from_their_own_source() -> None:
     files = [picture(size=(8, side)) for side in (8, 9, 10)]
     data, trusted = image_dataset(files[:2]), image_dataset(files[2:])

@@ -267,3 +267,23 @@ def test_baselines_stand_beside_the_value() -> None:
     frame = pd.DataFrame(dict(result.columns), index=result.ids)
     assert frame["influence"].idxmin() == "cid"
     assert np.isfinite(frame[["retraining", "robust_volume"]]).all(axis=None)
+
+
+def test_few_contributors_are_valued_over_all_coalitions() -> None:
+    data = _grouped()
+    names = np.array([f"c{i}" for i in range(7)], dtype=object)
+    data = replace(data, groups=names[np.random.default_rng(1).integers(0, 7, 160)])
+    result = _value(data, _clean(), initialisations=1)
+    assert result.stats["rounds"] == 2**7
+    assert result.stats["settled"]
+    assert (result.std_errors == 0).all()
+    total = result.values.sum()
+    sampled = _value(data, _clean(), initialisations=1, most=32, tolerance=0.0)
+    assert sampled.stats["rounds"] == 32
+    assert sampled.values.sum() == pytest.approx(total)  # both add up to nu(all) - nu(none)
+
+
+def test_nothing_left_to_value_is_said() -> None:
+    data = replace(_grouped(20), trusted=np.ones(20, dtype=bool))
+    with pytest.raises(UnsuitableDataError, match=r"there are 0 and 20\. Mark fewer"):
+        _value(data)
