@@ -252,8 +252,11 @@ def test_preference_compares_the_newest_valuation_of_each_trusted_set(
     app = _open("Preference")
     table = app.dataframe[0].value
     assert list(table.columns) == [
-        "Contributor", "#3 shapley, south (9 samples)", "#2 shapley, north (9 samples)", "Ranks apart",
-    ]  # fmt: skip
+        "Contributor",
+        "#3 shapley, south (9 samples)",
+        "#2 shapley, north (9 samples)",
+        "Ranks apart",
+    ]
     assert sorted(table["#3 shapley, south (9 samples)"]) == [1, 2, 3, 4, 5]
     app = app.multiselect[0].set_value([app.multiselect[0].value[0]]).run()
     assert "Choose two or more." in texts(app)
