@@ -201,7 +201,7 @@ def _finding_lines(summary: dict[str, Any]) -> list[str]:
         f"estimated share of wrong labels {share}",
         f"{summary['duplicate_groups']:,} groups of duplicates, "
         f"{summary['duplicate_conflicts']:,} samples in them with conflicting labels; "
-        f"{summary['outliers']:,} outliers",
+        f"{summary['outliers']:,} {'outlier' if summary['outliers'] == 1 else 'outliers'}",
         f"took {summary['record']['seconds']:.0f} s",
     ]
 
