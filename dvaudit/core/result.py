@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dvaudit.core.trace import Trace
+
 
 @dataclass(frozen=True, eq=False)
 class ValuationResult:
@@ -28,6 +30,11 @@ class ValuationResult:
         status: one sentence: what was done, and what was repaired on the way.
         stats: ridge, clamps, duplicates, seconds per stage, device, plan; JSON-able.
         tables: further tables by name, where a method makes any.
+        detects_mislabels: low values mean wrong labels, so that where `flagged` is None as many
+            of the lowest may be flagged as labels are estimated to be wrong.
+        trace: values over training, of methods that follow it.
+        arrays: further arrays by name; those of the samples have n rows, NaN where a sample was
+            not scored.
 
     A method that values contributors has one row per contributor: `ids` are their names, and
     `given_labels` are None.
@@ -47,6 +54,9 @@ class ValuationResult:
     status: str = ""
     stats: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    detects_mislabels: bool = False
+    trace: Trace | None = None
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def suspicion_ranks(self) -> NDArray[np.float64]:
         """(n,) 1 = most suspicious; ties keep input order; NaN where the sample was not scored."""

@@ -29,7 +29,8 @@ def consensus(
 
     Args:
         results: by method name, each over the same n samples.
-        detectors: names of the methods that count; None for all that flag samples.
+        detectors: names of the methods that count; None for all that flag samples or rank
+            them by suspicion.
 
     Raises:
         SettingsError: a detector that has no result.
@@ -49,7 +50,11 @@ def _detectors(
     results: Mapping[str, ValuationResult], detectors: Collection[str] | None
 ) -> list[str]:
     if detectors is None:
-        return [name for name, result in results.items() if result.flagged is not None]
+        return [
+            name
+            for name, result in results.items()
+            if result.flagged is not None or result.detects_mislabels
+        ]
     missing = [name for name in detectors if name not in results]
     if missing:
         raise SettingsError(

@@ -20,6 +20,7 @@ from dvaudit.findings.forest import EXACT_ROWS, near
 from dvaudit.findings.kinds import kinds, told
 from dvaudit.findings.mislabels import reasons
 from dvaudit.findings.outliers import find_outliers
+from dvaudit.findings.shares import flag_lowest
 from dvaudit.findings.types import (
     Consensus,
     DuplicateGroups,
@@ -58,6 +59,9 @@ def find(
         codes = data.labels.astype(np.int64)
     neighbours = near(matrix, codes, NEIGHBOURS, part(progress, 0.0, 0.9))
     progress(0.9, "describing what was found")
+    rate = _label_rate(data, results)
+    if rate is not None:
+        results = flag_lowest(results, rate.rate)
     found = consensus(results, len(data), detectors=detectors)
     groups = duplicates.grouped(data.hashes, neighbours)
     conflict = duplicates.conflicts(groups.group, data.labels)
@@ -74,7 +78,7 @@ def find(
         classes=class_table(data, found),
         duplicates=copies,
         confusions=confusion_table(data, found),
-        error_rate=_error_rate(data, results, found),
+        error_rate=rate or _regression_rate(data, found),
         notes=_notes(data, groups, conflict, outliers, found),
         neighbours=neighbours,
     )
@@ -135,11 +139,10 @@ def _ranks_in_class(data: Dataset, found: Consensus) -> NDArray[np.float64]:
     return class_ranks(found.ranks, data.label_text())
 
 
-def _error_rate(
-    data: Dataset, results: Mapping[str, ValuationResult], found: Consensus
-) -> ErrorRate:
+def _label_rate(data: Dataset, results: Mapping[str, ValuationResult]) -> ErrorRate | None:
+    """Return the estimated share of wrong labels; None for numeric targets."""
     if data.task is Task.REGRESSION:
-        return _regression_rate(data, found)
+        return None
     scored = next((r for r in results.values() if r.class_scores is not None), None)
     if scored is None or data.labels is None:
         return estimate_error_rate(None, None)

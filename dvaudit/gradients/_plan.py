@@ -111,7 +111,8 @@ def _alone(
 
 
 def _refuse_unequal(together: Tensor, alone: Tensor) -> None:
-    if abs(together - alone) > _eps(alone) ** 0.5 * abs(alone):
+    # The floor: a fitted sample's loss is rounding of logits of order 1.
+    if abs(together - alone) > _eps(alone) ** 0.5 * max(abs(alone), _eps(alone) ** 0.5):
         raise UnsuitableDataError(
             f"The loss of a sample is {alone:.6g} alone and {together:.6g} beside another: the "
             "samples of a batch influence one another; replace the layer that mixes them."
@@ -119,11 +120,14 @@ def _refuse_unequal(together: Tensor, alone: Tensor) -> None:
 
 
 def _agrees(seen: Capture, name: str, truth: Tensor, noise: float) -> bool:
-    """Compare to half the digits: rounding stays far below, another function's gradient above."""
+    """Compare to a quarter of the digits: deep nets in float32 lose half of them to rounding.
+
+    The gradient of another function differs in the first digit.
+    """
     if name not in seen.covered:
         return False
     gap = (seen.gradients_of(name)[0] - truth).abs().max()
-    return bool(gap <= _eps(truth) ** 0.5 * truth.abs().max() + noise)
+    return bool(gap <= _eps(truth) ** 0.25 * truth.abs().max() + noise)
 
 
 def _eps(values: Tensor) -> float:

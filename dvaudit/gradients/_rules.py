@@ -33,8 +33,15 @@ def terms(module: nn.Module, inputs: Tensor, delta: Tensor) -> Iterator[tuple[st
 
 
 def rule_for(module: nn.Module) -> Rule | None:
-    """Return the rule of a module's type, or None."""
-    return next((rule for kind, rule in RULES.items() if isinstance(module, kind)), None)
+    """Return the rule of a module's type, or None; a subclass may compute something else."""
+    return next(
+        (
+            rule
+            for kind, rule in RULES.items()
+            if isinstance(module, kind) and type(module).forward is kind.forward
+        ),
+        None,
+    )
 
 
 def _weighted(module: Weighted, inputs: Tensor, delta: Tensor) -> Iterator[tuple[str, Term]]:

@@ -10,7 +10,7 @@ of z, its algorithm 1, which needs no query but a P x P matrix.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,7 @@ from dvaudit.gradients._capture import capture
 from dvaudit.gradients._plan import plan_taps
 from dvaudit.gradients.curvature import Curvature, gradient_and_curvature
 from dvaudit.gradients.losses import Batch, Loss, take
-from dvaudit.gradients.trajectory import Trajectory
+from dvaudit.gradients.trajectory import Trajectory, Update
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +61,21 @@ class EmbeddingStep:
     product: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Phases:
+    """How much the steps of a run still matter at its end, in time order, float64 on the CPU.
+
+    Attributes:
+        magnitude: (T, k) mean over the batch of |influence| / eta_t.
+        total: (T, k) sum over the batch of influence / eta_t.
+        norms: (T, k) |u_t|.
+    """
+
+    magnitude: Tensor
+    total: Tensor
+    norms: Tensor
+
+
 def influences(
     model: nn.Module,
     loss: Loss,
@@ -95,6 +110,29 @@ def influences(
         rate = update.effective(trajectory.reduction)
         u = torch.add(u, curved, alpha=-rate)
         yield InfluenceStep(step, update.rows, rate * inner, u.norm(dim=1))
+
+
+def phase_influences(steps: Iterable[InfluenceStep], updates: Sequence[Update]) -> Phases:
+    """Return the influence of each step, divided by its learning rate so that steps compare.
+
+    A run shows up to three phases (section 5.3 of the paper): a short start whose samples matter,
+    a middle whose effect is overwritten, and an end that is remembered.
+
+    Args:
+        steps: of `influences`, every step of the run, in any order.
+        updates: of the run.
+    """
+    found = {step.step: step for step in steps}
+    ordered = [found[number] for number in range(len(updates))]
+    scaled = [
+        step.values.detach().cpu().double() / update.rate
+        for step, update in zip(ordered, updates, strict=True)
+    ]
+    return Phases(
+        magnitude=torch.stack([values.abs().mean(0) for values in scaled]),
+        total=torch.stack([values.sum(0) for values in scaled]),
+        norms=torch.stack([step.norms.detach().cpu().double() for step in ordered]),
+    )
 
 
 def query_gradients(

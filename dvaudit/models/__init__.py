@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from dvaudit.models.neutral import neutralise as neutralise
     from dvaudit.models.proxy import ProxyRun as ProxyRun
     from dvaudit.models.proxy import train_proxy as train_proxy
+    from dvaudit.models.trainable import TRAINABLE as TRAINABLE
+    from dvaudit.models.trainable import own_net as own_net
+    from dvaudit.models.trainable import trainable_net as trainable_net
     from dvaudit.models.velocity import group_dynamics as group_dynamics
     from dvaudit.models.velocity import score_groups as score_groups
 
@@ -23,5 +26,8 @@ __getattr__, __all__ = exports(
         "group_dynamics": "dvaudit.models.velocity",
         "score_groups": "dvaudit.models.velocity",
         "train_proxy": "dvaudit.models.proxy",
+        "TRAINABLE": "dvaudit.models.trainable",
+        "own_net": "dvaudit.models.trainable",
+        "trainable_net": "dvaudit.models.trainable",
     },
 )

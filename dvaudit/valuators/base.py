@@ -11,17 +11,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset, Task
-from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.errors import MissingDependencyError, UnsuitableDataError
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import Progress, silent
 from dvaudit.core.result import ValuationResult
 from dvaudit.core.settings import parse
+from dvaudit.core.trace import Trace
 from dvaudit.valuators.shared import Shared
 
 
@@ -49,7 +52,9 @@ class Problem:
 class Scores:
     """What a method returns for the m samples of a Problem; see ValuationResult for the fields.
 
-    `suggested` holds class codes (-1 for none) or float targets (NaN for none).
+    `suggested` holds class codes (-1 for none) or float targets (NaN for none). `arrays` have a
+    row for each of the m samples, several numbers long; `other_arrays` are of something else and
+    are kept as they are.
     """
 
     values: NDArray[np.float64]
@@ -61,6 +66,10 @@ class Scores:
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     status: str = ""
     stats: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    trace: Trace | None = None
+    arrays: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+    other_arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class Level(StrEnum):
@@ -81,6 +90,9 @@ class Method(ABC):
     level: ClassVar[Level]
     needs: ClassVar[frozenset[str]] = frozenset()
     detects_mislabels: ClassVar[bool]
+    order_free: ClassVar[bool] = True  # values do not depend on the order of the samples
+    baseline: ClassVar[bool] = False  # there to be compared with
+    requires: ClassVar[str | None] = None  # a package that is no dependency of dvaudit
     Settings: ClassVar[type]
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
@@ -112,12 +124,17 @@ class Method(ABC):
         """
 
     def _check(self, data: Dataset) -> None:
+        if self.requires is not None and find_spec(self.requires) is None:
+            raise MissingDependencyError(
+                f"{self.name} needs the package {self.requires}, which is not installed; install "
+                f"it with: pip install 'dvaudit[{self.requires}]'"
+            )
         if data.task not in self.tasks:
             raise UnsuitableDataError(
                 f"{self.name} works on {' and '.join(sorted(self.tasks))}; this dataset is for "
                 f"{data.task}. Choose another method, or set the label column and the task."
             )
-        if not data.labelled.any():
+        if data.task is not Task.UNSUPERVISED and not data.labelled.any():
             raise UnsuitableDataError(
                 f"None of the {len(data):,} samples has a label; choose the label column."
             )
@@ -173,7 +190,7 @@ class Valuator(Method):
             "unlabelled": len(data) - len(rows),
             "seconds_total": round(time.perf_counter() - start, 3),
         }
-        return _expand(self.name, data, rows, class_names, scores, stats)
+        return expand(self, data, rows, class_names, scores, stats)
 
 
 def _compact_labels(
@@ -187,16 +204,25 @@ def _compact_labels(
     return codes.astype(np.int64), tuple(data.class_names[code] for code in present)
 
 
-def _expand(
-    name: str,
+def expand(
+    method: Method,
     data: Dataset,
     rows: NDArray[np.int64],
     class_names: tuple[str, ...],
     scores: Scores,
     stats: Mapping[str, Any],
 ) -> ValuationResult:
+    """Return the scores of `rows` as a result for all samples, NaN or None elsewhere."""
+
     def spread(part: NDArray[np.float64]) -> NDArray[np.float64]:
         whole = np.full((len(data), *part.shape[1:]), np.nan)
+        whole[rows] = part
+        return whole
+
+    def spread_array(part: NDArray[np.floating]) -> NDArray[np.floating]:
+        if np.array_equal(rows, np.arange(len(data))):
+            return part
+        whole = np.full((len(data), *part.shape[1:]), np.nan, dtype=part.dtype)
         whole[rows] = part
         return whole
 
@@ -209,7 +235,7 @@ def _expand(
         suggested = np.full(len(data), None, dtype=object)
         suggested[rows] = _label_text(scores.suggested, class_names)
     return ValuationResult(
-        valuator=name,
+        valuator=method.name,
         ids=data.ids,
         given_labels=data.label_text(),
         values=spread(scores.values),
@@ -222,6 +248,13 @@ def _expand(
         columns={key: spread(column) for key, column in scores.columns.items()},
         status=scores.status,
         stats=stats,
+        tables=scores.tables,
+        detects_mislabels=method.detects_mislabels,
+        trace=None if scores.trace is None else scores.trace.spread(rows, len(data)),
+        arrays={
+            **{name: spread_array(array) for name, array in scores.arrays.items()},
+            **scores.other_arrays,
+        },
     )
 
 

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset, Kind, Task
 from dvaudit.core.errors import UnsuitableDataError
-from dvaudit.core.joining import joined, take
 from dvaudit.core.progress import Progress, silent
 from dvaudit.core.result import ValuationResult
-from dvaudit.core.sampling import stratified_rows
 from dvaudit.valuators.base import Level, Method
 from dvaudit.valuators.shared import Shared
+from dvaudit.valuators.trusted import Split, given_split, held_out
 
 LEAST = 2  # samples on either side: a distance between sets needs two of each
 UNNAMED = "(missing)"  # as readers call it
@@ -103,16 +102,16 @@ class ContributorValuator(Method):
                 "that says who contributed each sample (--group)."
             )
         start = time.perf_counter()
-        given, chosen, words = _trusted(data, trusted, self.settings.holdout, seed)
-        _require_enough(given, chosen)
-        problem = _problem(given, chosen, shared or Shared(), seed, device, progress)
+        split = given_split(data, trusted) or held_out(data, self.settings.holdout, seed)
+        _require_enough(split)
+        problem = _problem(split, shared or Shared(), seed, device, progress)
         scores = self._value(problem)
         stats = {
             **scores.stats,
             "settings": asdict(self.settings),
             "device": device,
             "scored": len(problem.inputs),
-            "trusted": words,
+            "trusted": split.words,
             "trusted_samples": len(problem.trusted_inputs),
             "unlabelled": int((~data.labelled).sum()),
             "seconds_total": round(time.perf_counter() - start, 3),
@@ -125,13 +124,14 @@ class ContributorValuator(Method):
             values=scores.values,
             std_errors=scores.std_errors,
             columns=columns,
-            status=f"Measured against {words}. {scores.status}",
+            status=f"Measured against {split.words}. {scores.status}",
             stats=stats,
             tables=scores.tables,
         )
 
 
-def _require_enough(given: Dataset, chosen: Dataset) -> None:
+def _require_enough(split: Split) -> None:
+    given, chosen = split.valued[0], split.trusted[0]
     if len(given) < LEAST or len(chosen) < LEAST:
         raise UnsuitableDataError(
             f"Contributors are compared on at least {LEAST} labelled samples, towards at least "
@@ -140,75 +140,33 @@ def _require_enough(given: Dataset, chosen: Dataset) -> None:
         )
 
 
-def _trusted(
-    data: Dataset, trusted: Dataset | None, holdout: float, seed: int
-) -> tuple[Dataset, Dataset, str]:
-    """Return the samples to value, the trusted ones, and in words where those come from."""
-    labelled = np.flatnonzero(data.labelled)
-    if trusted is not None:
-        known = np.flatnonzero(trusted.labelled)
-        if not len(known):
-            raise UnsuitableDataError(
-                f"None of the {len(trusted):,} samples of the trusted set {trusted.name} has a "
-                "label; choose its label column."
-            )
-        words = f"the trusted set {trusted.name} ({len(known):,} samples)"
-        return take(data, labelled), take(trusted, known), words
-    if data.trusted is not None and data.trusted[labelled].any():
-        marked = data.trusted[labelled]
-        words = f"the {int(marked.sum()):,} samples marked as trusted"
-        return take(data, labelled[~marked]), take(data, labelled[marked]), words
-    codes = np.zeros(len(labelled), dtype=np.int64)
-    if data.task is Task.CLASSIFICATION and data.labels is not None:
-        codes = data.labels[labelled].astype(np.int64)
-    size = max(1, round(holdout * len(labelled)))
-    held = stratified_rows(codes, size, seed)
-    kept = np.setdiff1d(np.arange(len(labelled)), held)
-    if not len(kept):
-        raise UnsuitableDataError(
-            f"{len(labelled):,} labelled samples are too few to hold {size:,} out; give a trusted "
-            "set."
-        )
-    words = (
-        f"a random {holdout:.0%} of the data itself ({len(held):,} samples held out), because no "
-        "trusted set was given: its labels may be wrong like all others"
-    )
-    return take(data, labelled[kept]), take(data, labelled[held]), words
-
-
 def _problem(
-    data: Dataset,
-    trusted: Dataset,
-    shared: Shared,
-    seed: int,
-    device: str,
-    progress: Progress,
+    split: Split, shared: Shared, seed: int, device: str, progress: Progress
 ) -> ContributorProblem:
-    both = joined(data, trusted)
-    assert both.labels is not None
+    data, (rows,), (chosen,) = split.data, split.valued, split.trusted
+    assert data.labels is not None
     assert data.groups is not None
-    m = len(data)
-    if both.kind is Kind.IMAGE and shared.extractor is None:
-        inputs = shared.pictures(both, progress)
+    if data.kind is Kind.IMAGE and shared.extractor is None:
+        inputs = shared.pictures(data, progress)
     else:
-        matrix = shared.features(both, seed=seed, device=device, progress=progress).matrix
+        matrix = shared.features(data, seed=seed, device=device, progress=progress).matrix
         inputs = np.ascontiguousarray(matrix, dtype=np.float32)
-    labels: NDArray[Any] = both.labels
+    labels: NDArray[Any] = data.labels
     outputs = 1
-    if both.task is Task.CLASSIFICATION:
-        labels, outputs = labels.astype(np.int64), len(both.class_names)
-    named = [UNNAMED if name is None else str(name) for name in data.groups]
+    if data.task is Task.CLASSIFICATION:
+        labels, outputs = labels.astype(np.int64), len(data.class_names)
+    named = [UNNAMED if name is None else str(name) for name in data.groups[rows]]
     names, codes = np.unique(np.array(named, dtype=object).astype(str), return_inverse=True)
     return ContributorProblem(
-        task=both.task,
-        inputs=inputs[:m],
-        labels=labels[:m],
+        task=data.task,
+        inputs=inputs[rows],
+        labels=labels[rows],
         outputs=outputs,
         codes=codes.astype(np.int64),
         names=tuple(str(name) for name in names),
-        ids=data.ids,
-        trusted_inputs=inputs[m:],
-        trusted_labels=labels[m:],
+        ids=tuple(data.ids[row] for row in rows),
+        trusted_inputs=inputs[chosen],
+        trusted_labels=labels[chosen],
         seed=seed,
         device=device,
         progress=progress,

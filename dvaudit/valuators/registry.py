@@ -60,6 +60,8 @@ class ValuatorInfo:
     level: Level
     needs: frozenset[str]
     detects_mislabels: bool
+    baseline: bool
+    requires: str | None
     settings: tuple[SettingSpec, ...]
 
 
@@ -75,6 +77,8 @@ def describe() -> tuple[ValuatorInfo, ...]:
             level=cls.level,
             needs=cls.needs,
             detects_mislabels=cls.detects_mislabels,
+            baseline=cls.baseline,
+            requires=cls.requires,
             settings=specs(cls.Settings),
         )
         for cls in _REGISTERED.values()

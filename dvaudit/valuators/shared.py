@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from dvaudit import features, kernels
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.progress import Progress
+from dvaudit.core.trace import Watch, unwatched
 from dvaudit.features.pictures import pictures
+from dvaudit.features.tokens import tokens
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from dvaudit.features import Features
     from dvaudit.kernels import IterativeSystem, KernelSystem
 
@@ -29,6 +33,10 @@ class Shared:
         extractor: name of the feature extractor; None chooses by the kind of data.
         settings: the extractor's settings.
         cache: folder where vectors are kept by content; None keeps none.
+        watch: told of values while methods train.
+        module: a net of the user's own for the methods that train one, in place of their setting
+            `net`: a module, or a function from the shape of a sample and the number of outputs
+            to one.
     """
 
     def __init__(
@@ -36,9 +44,12 @@ class Shared:
         extractor: str | None = None,
         settings: Mapping[str, Any] | None = None,
         cache: Path | None = None,
+        watch: Watch = unwatched,
+        module: nn.Module | Callable[[tuple[int, ...], int], nn.Module] | None = None,
     ) -> None:
         self.extractor, self.settings, self.cache = extractor, settings, cache
-        self._features: tuple[tuple[str, int], Features] | None = None
+        self.watch, self.module = watch, module
+        self._features: dict[tuple[str, int], Features] = {}
         self._system: tuple[tuple[str, str, str, bool], KernelSystem | IterativeSystem] | None = (
             None
         )
@@ -46,7 +57,7 @@ class Shared:
     def features(self, data: Dataset, *, seed: int, device: str, progress: Progress) -> Features:
         """Return the vectors of `data`, one row per sample."""
         key = (data.fingerprint, seed)
-        if self._features is None or self._features[0] != key:
+        if key not in self._features:
             made = features.extract(
                 data,
                 self.extractor,
@@ -56,8 +67,9 @@ class Shared:
                 cache=self.cache,
                 progress=progress,
             )
-            self._features = (key, made)
-        return self._features[1]
+            # The data alone, and the data joined with a trusted set: other keys are past ones.
+            self._features = {**dict(list(self._features.items())[-1:]), key: made}
+        return self._features[key]
 
     def pictures(self, data: Dataset, progress: Progress) -> NDArray[np.float32]:
         """Return the images of `data`, (n, channels, height, width) in [0, 1]."""
@@ -69,6 +81,10 @@ class Shared:
             progress(start / len(data), "Reading pictures")
         out /= 255
         return out
+
+    def tokens(self, data: Dataset) -> NDArray[np.int64]:
+        """Return the words of the text columns of `data` as codes, (n, length), 0 for padding."""
+        return tokens(data)
 
     def system(
         self,

@@ -20,9 +20,10 @@ from dvaudit.core.progress import Cancelled
 from dvaudit.core.result import ValuationResult
 from dvaudit.games import exact_banzhaf, exact_shapley
 from dvaudit.valuators import davinz_games
-from dvaudit.valuators.contributing import _problem, _trusted
+from dvaudit.valuators.contributing import _problem
 from dvaudit.valuators.davinz_terms import NtkSpec, build_terms
 from dvaudit.valuators.shared import Shared
+from dvaudit.valuators.trusted import given_split
 
 GAMES = ("shapley", "banzhaf", "loo", "marginal")
 FAST = {"initialisations": 2, "most": 64}
@@ -83,9 +84,9 @@ def test_another_kappa_follows_from_the_stored_terms(game: str) -> None:
 
 
 def test_games_equal_all_coalitions() -> None:
-    settings = valuators.lookup("davinz").Settings(**FAST)
-    data, trusted, _ = _trusted(_grouped(), _clean(), settings.holdout, 0)
-    problem = _problem(data, trusted, Shared(), 0, "cpu", lambda *_: None)
+    split = given_split(_grouped(), _clean())
+    assert split is not None
+    problem = _problem(split, Shared(), 0, "cpu", lambda *_: None)
     spec = NtkSpec("mlp", 2, 0, 2, 1e-4, GIB)
     terms, _ = build_terms(problem, spec, "ladder", lambda *_: None)
     kappa = davinz_games.fix_kappa(terms, "singles")

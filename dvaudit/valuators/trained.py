@@ -1,0 +1,205 @@
+"""What methods get that train a net, or measure samples against trusted ones."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvaudit.core.dataset import Dataset, Kind, Task
+from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.progress import Progress, part, silent
+from dvaudit.core.result import ValuationResult
+from dvaudit.core.trace import Watch
+from dvaudit.valuators.base import Level, Method, Scores, expand
+from dvaudit.valuators.shared import Shared
+from dvaudit.valuators.trained_parts import merged
+from dvaudit.valuators.trusted import Split, given_split, halves, usable
+
+PICTURE_NETS = frozenset({"lenet5", "resnet"})
+TOKEN_NETS = frozenset({"attention"})
+LARGE = 4_000_000  # numbers of all inputs; from here on cores are shared with profit
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingProblem:
+    """m labelled samples to value, and v trusted ones where the method wants them.
+
+    Attributes:
+        inputs: (m, d) vectors as the feature extractor gives them, (m, channels, height, width)
+            pictures in [0, 1], or (m, length) int64 tokens, 0 for padding; otherwise float32.
+        labels: (m,) int64 class codes, or float64 targets.
+        class_names: the classes that the codes index; empty for regression.
+        ids: of the m samples.
+        trusted_inputs, trusted_labels: (v, ...) and (v,), in the same code; None where the
+            method measures against nothing.
+        watch: to be told of values while the method trains.
+        module: a net of the user's own in place of a named one; see Shared.
+        scaled: vectors are as a net takes them; their columns must keep their scales.
+    """
+
+    task: Task
+    inputs: NDArray[Any]
+    labels: NDArray[Any]
+    class_names: tuple[str, ...]
+    ids: tuple[str, ...]
+    trusted_inputs: NDArray[Any] | None
+    trusted_labels: NDArray[Any] | None
+    seed: int
+    device: str
+    progress: Progress
+    watch: Watch
+    module: object | None = None
+    scaled: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """Classes, or 1 for regression."""
+        return len(self.class_names) or 1
+
+
+class TrainedValuator(Method):
+    """A method that gives every labelled sample a value by training, or against trusted samples.
+
+    Where `needs` has "trusted" and no sample is known to be right, the data is split at random
+    into halves, and each is valued against the other. Its Settings may have `net`, a name of
+    models.TRAINABLE or "auto": nets for pictures and for text get those in place of vectors.
+    """
+
+    level = Level.SAMPLE
+    order_free = False
+
+    @abstractmethod
+    def _value(self, problem: TrainingProblem) -> Scores:
+        """Return the scores of the problem's m samples."""
+
+    def value(
+        self,
+        data: Dataset,
+        *,
+        trusted: Dataset | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        progress: Progress = silent,
+        shared: Shared | None = None,
+    ) -> ValuationResult:
+        """Value every labelled sample of `data`; those that serve as trusted ones get NaN.
+
+        Raises:
+            UnsuitableDataError: the task is not one of `tasks`, no sample has a label, or nothing
+                is left to value or to measure against.
+        """
+        self._check(data)
+        shared, start = shared or Shared(), time.perf_counter()
+        split = self._split(data, trusted, seed)
+        inputs = _inputs(split.data, getattr(self.settings, "net", "auto"), shared, seed, device)
+        found = []
+        for index, (rows, against) in enumerate(split.parts()):
+            place = part(progress, index / len(split.valued), (index + 1) / len(split.valued))
+            problem, kept = _problem(split.data, inputs, rows, against, shared, seed, device, place)
+            with _threads(inputs, device):
+                scores = _placed(self._value(problem), against)
+            found.append((kept, scores, problem.class_names))
+        rows, scores, class_names = merged(found)
+        words = f"Measured against {split.words}. " if "trusted" in self.needs else ""
+        stats = {
+            **scores.stats,
+            "settings": asdict(self.settings),
+            "device": device,
+            "scored": len(rows),
+            "unlabelled": int((~data.labelled).sum()),
+            "seconds_total": round(time.perf_counter() - start, 3),
+        }
+        if "trusted" in self.needs:
+            stats["trusted"] = split.words
+        scores = replace(scores, status=f"{words}{scores.status}")
+        return expand(self, data, rows, class_names, scores, stats)
+
+    def _split(self, data: Dataset, trusted: Dataset | None, seed: int) -> Split:
+        if "trusted" in self.needs:
+            return given_split(data, trusted) or halves(data, seed)
+        rows = usable(data)
+        return Split(data, (rows,), (rows[:0],), "nothing")
+
+
+def _threads(inputs: NDArray[Any], device: str) -> AbstractContextManager[None]:
+    """Let small nets train on one core, which sharing among cores slows down."""
+    if inputs.size > LARGE or device != "cpu":
+        return nullcontext()
+    from dvaudit.linalg.threads import one_thread  # loads torch
+
+    return one_thread()
+
+
+def _placed(scores: Scores, against: NDArray[np.int64]) -> Scores:
+    """Name the trusted samples by their row of the dataset they are of."""
+    rows = scores.other_arrays.get("query_rows")
+    if rows is None:
+        return scores
+    return replace(scores, other_arrays={**scores.other_arrays, "query_rows": against[rows]})
+
+
+def _inputs(data: Dataset, net: str, shared: Shared, seed: int, device: str) -> NDArray[Any]:
+    own_pictures = (
+        shared.module is not None and data.kind is Kind.IMAGE and shared.extractor is None
+    )
+    if net in PICTURE_NETS or net.startswith("torchvision:") or own_pictures:
+        if data.kind is not Kind.IMAGE:
+            raise UnsuitableDataError(
+                f"The net {net!r} takes pictures, and {data.name} has none; choose the net 'mlp'."
+            )
+        return shared.pictures(data, silent)
+    if net in TOKEN_NETS:
+        return shared.tokens(data)
+    matrix = shared.features(data, seed=seed, device=device, progress=silent).matrix
+    return np.ascontiguousarray(matrix, dtype=np.float32)
+
+
+def _problem(
+    data: Dataset,
+    inputs: NDArray[Any],
+    rows: NDArray[np.int64],
+    against: NDArray[np.int64],
+    shared: Shared,
+    seed: int,
+    device: str,
+    progress: Progress,
+) -> tuple[TrainingProblem, NDArray[np.int64]]:
+    """Return the problem and its rows; classes are those of the valued and trusted rows."""
+    if not len(rows):
+        raise UnsuitableDataError(
+            "No labelled sample is left to value: all are marked as trusted. Mark fewer."
+        )
+    both = np.concatenate([rows, against])
+    labels, names = _codes(data, both)
+    m = len(rows)
+    problem = TrainingProblem(
+        task=data.task,
+        inputs=inputs[rows],
+        labels=labels[:m],
+        class_names=names,
+        ids=tuple(data.ids[row] for row in rows),
+        trusted_inputs=inputs[against] if len(against) else None,
+        trusted_labels=labels[m:] if len(against) else None,
+        seed=seed,
+        device=device,
+        progress=progress,
+        watch=shared.watch,
+        module=shared.module,
+    )
+    return problem, rows
+
+
+def _codes(data: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    if data.task is Task.UNSUPERVISED:
+        return np.zeros(len(rows)), ()
+    assert data.labels is not None
+    if data.task is not Task.CLASSIFICATION:
+        return data.labels[rows].astype(np.float64), ()
+    present, codes = np.unique(data.labels[rows].astype(np.int64), return_inverse=True)
+    return codes.astype(np.int64), tuple(data.class_names[code] for code in present)
