@@ -24,12 +24,14 @@ from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import NotFoundError, UnsuitableDataError
 from dvaudit.core.machine import Cost, this_machine
 from dvaudit.core.progress import Progress, part, silent
+from dvaudit.dynamics import followed, live_watch, phases_of, store_audit, trace_of, traced
 from dvaudit.exporting import Product, Unjudged, planned_changes, unjudged_suggestions
 from dvaudit.findings import CutOff
+from dvaudit.influences import influence_on, queries_of
 from dvaudit.pipeline import Audit, audit, value
 from dvaudit.readers import Preview, load, preview
 from dvaudit.store import RunKind, RunRecord, Workspace
-from dvaudit.stored import latest, load_like, load_stored, queue, ready
+from dvaudit.stored import latest, load_like, load_stored, load_trusted, queue, ready
 from dvaudit.trainings import estimate_training, start_training, trainings_of
 
 __all__ = [
@@ -53,14 +55,18 @@ __all__ = [
     "execute_import",
     "export",
     "find_position",
+    "followed",
+    "influence_on",
     "latest_audit",
     "latest_contributors",
     "load",
     "load_like",
     "load_stored",
     "neighbours_of",
+    "phases_of",
     "planned_changes",
     "preview",
+    "queries_of",
     "resume",
     "set_cut_off",
     "silent",
@@ -68,6 +74,8 @@ __all__ = [
     "start_contributors",
     "start_import",
     "start_training",
+    "trace_of",
+    "traced",
     "trainings_of",
     "undo",
     "unjudged_suggestions",
@@ -164,10 +172,15 @@ def start_audit(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     extractor: str | None = None,
     extractor_settings: Mapping[str, Any] | None = None,
+    trusted: str | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> str:
     """Check the settings and queue an audit; return the run id.
+
+    Args:
+        trusted: another dataset of the workspace, whose labels are known to be right; None takes
+            the samples marked as trusted, where methods need some.
 
     Raises:
         SettingsError: an unknown valuator or setting, or a value out of bounds.
@@ -181,7 +194,10 @@ def start_audit(
                 f"{name} works on {' and '.join(sorted(method.tasks))}; {record.name} is for "
                 f"{record.task or Task.UNSUPERVISED}. Choose another method."
             )
+    if trusted is not None:
+        ready(ws, trusted)
     params = {
+        "trusted": trusted,
         "valuators": list(names),
         "settings": {name: dict(given) for name, given in (settings or {}).items()},
         "extractor": extractor,
@@ -195,9 +211,11 @@ def start_audit(
 def execute_audit(ws: Workspace, run: RunRecord, progress: Progress) -> None:
     """Audit a dataset of the workspace and store what was found; the worker calls this."""
     params = run.params
+    data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.08))
     done = audit(
-        load_stored(ws, run.dataset_id, part(progress, 0.0, 0.1)),
+        data,
         params["valuators"],
+        trusted=load_trusted(ws, params.get("trusted"), data, part(progress, 0.08, 0.1)),
         seed=params["seed"],
         device=params["device"],
         extractor=params["extractor"],
@@ -205,27 +223,10 @@ def execute_audit(ws: Workspace, run: RunRecord, progress: Progress) -> None:
         settings=params["settings"],
         cache=ws.feature_cache,
         progress=part(progress, 0.1, 0.98),
+        watch=live_watch(ws, run.id, data),
     )
-    found = done.findings
     progress(0.98, "Saving")
-    ws.save_findings(
-        run.id,
-        samples=found.samples,
-        tables={
-            "classes": found.classes,
-            "duplicates": found.duplicates,
-            "confusions": found.confusions,
-        },
-        summary=done.summary(),
-        neighbours={
-            "all_index": found.neighbours.all_index,
-            "all_distance": found.neighbours.all_distance,
-            "same_index": found.neighbours.same_index,
-            "same_distance": found.neighbours.same_distance,
-            "other_index": found.neighbours.other_index,
-            "other_distance": found.neighbours.other_distance,
-        },
-    )
+    store_audit(ws, run.id, done)
 
 
 def cancel(ws: Workspace, run_id: str) -> None:

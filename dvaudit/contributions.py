@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from dvaudit import valuators
-from dvaudit.core.dataset import Dataset, Role
+from dvaudit.core.dataset import Role
 from dvaudit.core.device import resolve_device
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.machine import Cost, this_machine
 from dvaudit.core.progress import Progress, part
 from dvaudit.pipeline import contributor_frame
 from dvaudit.store import RunKind, RunRecord, Workspace
-from dvaudit.stored import latest, load_like, load_stored, queue, ready
+from dvaudit.stored import latest, load_stored, load_trusted, queue, ready
 
 METHOD = "davinz"
 CURVES = "curves"
@@ -67,11 +67,7 @@ def execute_contributors(ws: Workspace, run: RunRecord, progress: Progress) -> N
     """Value the contributors of a dataset and store the result; the worker calls this."""
     params = run.params
     data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.05))
-    trusted: Dataset | None = None
-    if params["trusted"] is not None:
-        load_stored(ws, params["trusted"], part(progress, 0.05, 0.1))  # refuses a changed source
-        record = ws.dataset(params["trusted"])
-        trusted = load_like(record.source, data, name=record.name)
+    trusted = load_trusted(ws, params["trusted"], data, part(progress, 0.05, 0.1))
     result = valuators.get(METHOD, params["settings"]).value(
         data,
         trusted=trusted,

@@ -20,6 +20,7 @@ from dvaudit.core.device import resolve_device
 from dvaudit.core.errors import SettingsError
 from dvaudit.core.progress import Progress, part, silent
 from dvaudit.core.result import ValuationResult
+from dvaudit.core.trace import Watch, unwatched
 from dvaudit.findings import Findings
 from dvaudit.valuators import Level
 
@@ -63,7 +64,20 @@ class Audit:
             written.append(
                 reports.write_csv(contributor_frame(result), Path(folder) / "contributors.csv")
             )
+        if any(result.trace is not None for result in self.results.values()):
+            written.append(
+                reports.write_parquet(self.trace_frame(), Path(folder) / "trace.parquet")
+            )
         return written
+
+    def trace_frame(self) -> pd.DataFrame:
+        """Return values over training: valuator, id, step, value; a row for each one known."""
+        frames = [
+            result.trace.to_frame(result.ids).assign(valuator=name)
+            for name, result in self.results.items()
+            if result.trace is not None
+        ]
+        return pd.concat(frames, ignore_index=True)[["valuator", "id", "step", "value"]]
 
 
 def contributor_frame(result: ValuationResult) -> pd.DataFrame:
@@ -96,9 +110,14 @@ def value(
 
     Args:
         trusted: samples whose labels are known to be right, for the methods that need them.
+        settings: of the method. `net` may be a torch module of your own, or a function from the
+            shape of a sample and the number of outputs to one, for methods that train a net.
     """
+    module = settings.pop("net") if callable(settings.get("net")) else None
     method = valuators.get(valuator, settings)
-    shared = valuators.Shared(extractor)
+    if module is not None and not isinstance(method, valuators.TrainedValuator):
+        raise SettingsError(f"{valuator} trains no net, so it takes no module of your own.")
+    shared = valuators.Shared(extractor, module=module)
     return method.value(
         data,
         trusted=trusted,
@@ -121,6 +140,7 @@ def audit(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
+    watch: Watch = unwatched,
 ) -> Audit:
     """Value `data` by each method of `names` and gather the findings.
 
@@ -129,6 +149,7 @@ def audit(
         extractor: feature extractor; None chooses by the kind of data.
         settings: by valuator name, setting names and values.
         cache: folder where feature vectors are kept by content.
+        watch: told of values while methods train.
 
     Raises:
         SettingsError: no method, one named twice, or settings for a method not in `names`.
@@ -136,7 +157,7 @@ def audit(
     start = time.perf_counter()
     methods = _methods(names, settings or {})
     place = resolve_device(device)
-    shared = valuators.Shared(extractor, extractor_settings, cache)
+    shared = valuators.Shared(extractor, extractor_settings, cache, watch)
     sample_methods = [method for method in methods if method.level is Level.SAMPLE]
     vectors = shared.features(data, seed=seed, device=place, progress=part(progress, 0.0, 0.25))
     results = {}

@@ -55,6 +55,17 @@ def load_like(path: Path, data: Dataset, *, name: str | None = None) -> Dataset:
     return readers.load(path, roles=known or None, task=data.task, name=name)
 
 
+def load_trusted(
+    ws: Workspace, dataset_id: str | None, data: Dataset, progress: Progress = silent
+) -> Dataset | None:
+    """Read another dataset of the workspace as the trusted set of `data`; None for None."""
+    if dataset_id is None:
+        return None
+    load_stored(ws, dataset_id, progress)  # refuses a changed source
+    record = ws.dataset(dataset_id)
+    return load_like(Path(record.source), data, name=record.name)
+
+
 def ready(ws: Workspace, dataset_id: str) -> DatasetRecord:
     """Return the record of an imported dataset.
 

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dvaudit.serving",),
     ("dvaudit",),
     ("dvaudit.audits",),
-    ("dvaudit.contributions", "dvaudit.trainings"),
+    ("dvaudit.contributions", "dvaudit.dynamics", "dvaudit.influences", "dvaudit.trainings"),
     ("dvaudit.stored",),
     ("dvaudit.pipeline",),
     ("dvaudit.exporting",),

@@ -48,7 +48,8 @@ class Trace:
         )
 
 
-# Called while a method trains: its name, a point, (n,) values there, and what else is known.
+# Called while a method trains: its name, a point, (n,) values so far, NaN where none, and what
+# else is known, such as the loss.
 Watch = Callable[[str, float, NDArray[np.float32], dict[str, Any]], None]
 
 

@@ -13,6 +13,7 @@ from dvaudit.findings.cutoff import (
     cut_at_share,
     flags,
 )
+from dvaudit.findings.early import early_detection, so_far
 from dvaudit.findings.effort import neighbour_seconds
 from dvaudit.findings.error_rate import estimate_error_rate
 from dvaudit.findings.find import find
@@ -58,6 +59,7 @@ __all__ = [
     "cut_at_margin",
     "cut_at_rank",
     "cut_at_share",
+    "early_detection",
     "estimate_error_rate",
     "find",
     "find_outliers",
@@ -69,4 +71,5 @@ __all__ = [
     "neighbour_seconds",
     "reason_of",
     "reasons",
+    "so_far",
 ]

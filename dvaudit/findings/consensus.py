@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,15 @@ def consensus(
     return Consensus(
         suspicion, suspicion_ranks(suspicion), _majority(chosen, n), suggested, margins, how
     )
+
+
+def spared(found: Consensus, trusted: NDArray[np.bool_] | None) -> Consensus:
+    """Return the consensus with no flag and no suggestion for samples that a person vouches for."""
+    if trusted is None or not trusted.any():
+        return found
+    suggested = found.suggested_labels.copy()
+    suggested[trusted] = None
+    return replace(found, flagged=found.flagged & ~trusted, suggested_labels=suggested)
 
 
 def _detectors(

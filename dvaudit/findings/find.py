@@ -14,7 +14,7 @@ from dvaudit.core.progress import Progress, part, silent
 from dvaudit.core.result import ValuationResult, class_ranks
 from dvaudit.findings import duplicates
 from dvaudit.findings.classes import RARE, class_table, confusion_table
-from dvaudit.findings.consensus import consensus
+from dvaudit.findings.consensus import consensus, spared
 from dvaudit.findings.error_rate import estimate_error_rate
 from dvaudit.findings.forest import EXACT_ROWS, near
 from dvaudit.findings.kinds import kinds, told
@@ -62,7 +62,7 @@ def find(
     rate = _label_rate(data, results)
     if rate is not None:
         results = flag_lowest(results, rate.rate)
-    found = consensus(results, len(data), detectors=detectors)
+    found = spared(consensus(results, len(data), detectors=detectors), data.trusted)
     groups = duplicates.grouped(data.hashes, neighbours)
     conflict = duplicates.conflicts(groups.group, data.labels)
     given = data.label_text()

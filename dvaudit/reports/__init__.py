@@ -8,6 +8,7 @@ from dvaudit.reports.files import (
     unguarded,
     write_corrections,
     write_csv,
+    write_parquet,
     write_samples,
 )
 from dvaudit.reports.folder import write_all, write_html
@@ -28,5 +29,6 @@ __all__ = [
     "write_corrections",
     "write_csv",
     "write_html",
+    "write_parquet",
     "write_samples",
 ]

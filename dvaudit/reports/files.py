@@ -48,6 +48,12 @@ def write_corrections(samples: pd.DataFrame, folder: Path) -> Path:
     return write_csv(corrections(samples), folder / "corrections.csv")
 
 
+def write_parquet(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table as Parquet, without its index. Return `path`."""
+    frame.to_parquet(path, index=False, compression="zstd")
+    return path
+
+
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
     """Write a table as UTF-8 CSV, formulas guarded; missing cells are empty. Return `path`."""
     out = _each_text(frame, guarded)

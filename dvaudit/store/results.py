@@ -34,14 +34,15 @@ class Results:
         tables: Mapping[str, pd.DataFrame],
         summary: Mapping[str, Any],
         neighbours: Mapping[str, NDArray[Any]],
+        arrays: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        """Write all results, in place of earlier ones.
+        """Write all results, in place of earlier ones; `arrays` are of any shape.
 
         Raises:
             ValueError: a name of a table or array that is no plain lower-case word, or an array
                 without one row for each sample.
         """
-        for name in (*tables, *neighbours):
+        for name in (*tables, *neighbours, *(arrays or {})):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot name a result")
         for name, array in neighbours.items():
@@ -53,6 +54,8 @@ class Results:
                 write_frame(draft / "tables" / f"{name}.parquet", table)
             for name, array in neighbours.items():
                 _save_array(draft / "neighbours" / f"{name}.npy", array)
+            for name, array in (arrays or {}).items():
+                _save_array(draft / "arrays" / f"{name}.npy", array)
             write_json(
                 draft / "summary.json", {"schema_version": SCHEMA_VERSION, "summary": summary}
             )
@@ -77,6 +80,13 @@ class Results:
             )
         summary: dict[str, Any] = document["summary"]
         return summary
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return an array, mapped to memory; raises NotFoundError for one this run did not make."""
+        if not _NAME.fullmatch(name):
+            raise NotFoundError(f"Run {self._run_id} has no array {name!r}.")
+        path = self._existing(f"arrays/{name}.npy")
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
     def neighbours(self, position: int) -> dict[str, NDArray[Any]]:
         """Return the row of each array at `position`; only that row is read from the disk.

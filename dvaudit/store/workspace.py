@@ -21,6 +21,7 @@ from dvaudit.store.cut_offs import read_cut_off, write_cut_off
 from dvaudit.store.database import Database
 from dvaudit.store.datasets import Datasets
 from dvaudit.store.errors import WorkspaceError
+from dvaudit.store.frames import read_frame, write_frame
 from dvaudit.store.records import DatasetRecord, RunKind, RunRecord, run_number, run_text
 from dvaudit.store.results import Results
 from dvaudit.store.runs import Runs
@@ -217,6 +218,7 @@ class Workspace:
         tables: Mapping[str, pd.DataFrame],
         summary: Mapping[str, Any],
         neighbours: Mapping[str, NDArray[Any]],
+        arrays: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
         """Write the results of a run, all or nothing, in place of earlier ones.
 
@@ -226,8 +228,9 @@ class Workspace:
             tables: further tables under lower-case names.
             summary: anything JSON has; non-finite numbers become null.
             neighbours: arrays with one row per sample, under lower-case names.
+            arrays: further arrays of any shape, under lower-case names.
         """
-        self._results(run_id).save(samples, tables, summary, neighbours)
+        self._results(run_id).save(samples, tables, summary, neighbours, arrays)
 
     def run_samples(self, run_id: str) -> pd.DataFrame:
         """Raises NotFoundError for a run without results; so do the next three."""
@@ -241,9 +244,22 @@ class Workspace:
         """The summary given to `save_findings`."""
         return self._results(run_id).summary()
 
+    def run_array(self, run_id: str, name: str) -> NDArray[Any]:
+        """One of the arrays given to `save_findings`, mapped to memory."""
+        return self._results(run_id).array(name)
+
     def run_neighbours(self, run_id: str, position: int) -> dict[str, NDArray[Any]]:
         """The row at `position` of each neighbour array; only that row is read."""
         return self._results(run_id).neighbours(position)
+
+    def write_live(self, run_id: str, table: pd.DataFrame) -> None:
+        """Keep what a running method has found so far, in place of the last."""
+        write_frame(self.run_dir(run_id) / "live.parquet", table)
+
+    def live(self, run_id: str) -> pd.DataFrame | None:
+        """What `write_live` kept last; None where a run tells nothing while it runs."""
+        path = self.run_dir(run_id) / "live.parquet"
+        return read_frame(path) if path.exists() else None
 
     def cut_off(self, run_id: str) -> CutOff:
         """The cut-off chosen for a run; the methods' own flags where none was."""

@@ -28,6 +28,7 @@ from dvaudit.valuators.registry import ValuatorInfo, describe, get, lookup, name
 from dvaudit.valuators.shared import Shared
 from dvaudit.valuators.tmc_shapley import TmcShapley
 from dvaudit.valuators.tracin import Tracin
+from dvaudit.valuators.trained import TrainedValuator
 from dvaudit.valuators.trak import Trak
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Shared",
     "TmcShapley",
     "Tracin",
+    "TrainedValuator",
     "Trak",
     "Valuator",
     "ValuatorInfo",

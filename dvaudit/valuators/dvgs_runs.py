@@ -114,7 +114,7 @@ def _run(problem: TrainingProblem, asked: Dvgs.Settings, restart: int, rate: flo
             loss_at.append(found.target_loss)
             degenerate += found.degenerate
             known = {"trusted_loss": found.target_loss, "restart": restart}
-            problem.watch("dvgs", found.step, looks[-1], known)
+            problem.watch("dvgs", found.step, np.mean(looks, axis=0), known)
         place((found.step + 1) / asked.steps, f"training {restart + 1} of {asked.restarts}")
     trace = np.stack(looks)
     return Run(

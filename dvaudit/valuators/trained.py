@@ -101,7 +101,9 @@ class TrainedValuator(Method):
         found = []
         for index, (rows, against) in enumerate(split.parts()):
             place = part(progress, index / len(split.valued), (index + 1) / len(split.valued))
-            problem, kept = _problem(split.data, inputs, rows, against, shared, seed, device, place)
+            problem, kept = _problem(
+                split.data, len(data), inputs, rows, against, shared, seed, device, place
+            )
             with _threads(inputs, device):
                 scores = _placed(self._value(problem), against)
             found.append((kept, scores, problem.class_names))
@@ -162,6 +164,7 @@ def _inputs(data: Dataset, net: str, shared: Shared, seed: int, device: str) -> 
 
 def _problem(
     data: Dataset,
+    samples: int,
     inputs: NDArray[Any],
     rows: NDArray[np.int64],
     against: NDArray[np.int64],
@@ -170,7 +173,11 @@ def _problem(
     device: str,
     progress: Progress,
 ) -> tuple[TrainingProblem, NDArray[np.int64]]:
-    """Return the problem and its rows; classes are those of the valued and trusted rows."""
+    """Return the problem and its rows; classes are those of the valued and trusted rows.
+
+    Args:
+        samples: how many of `data` are to be shown to people, the first ones.
+    """
     if not len(rows):
         raise UnsuitableDataError(
             "No labelled sample is left to value: all are marked as trusted. Mark fewer."
@@ -189,10 +196,21 @@ def _problem(
         seed=seed,
         device=device,
         progress=progress,
-        watch=shared.watch,
+        watch=_placing(shared.watch, rows, samples),
         module=shared.module,
     )
     return problem, rows
+
+
+def _placing(watch: Watch, rows: NDArray[np.int64], n: int) -> Watch:
+    """Return a watch that is told of m samples and passes on n, NaN for those not in `rows`."""
+
+    def told(name: str, point: float, values: NDArray[np.float32], known: dict[str, Any]) -> None:
+        whole = np.full(n, np.nan, dtype=np.float32)
+        whole[rows] = values
+        watch(name, point, whole, known)
+
+    return told
 
 
 def _codes(data: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[Any], tuple[str, ...]]:
