@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from dvaudit.core.settings import specs
 from dvaudit.store import DatasetRecord, Workspace
 from dvaudit.ui.forms import settings_form
 from dvaudit.ui.session import refusals_shown, select
+from dvaudit.ui.trusted_choice import trusted_choice
 from dvaudit.ui.words import duration, plain
 
 MOST_SEED = 2**31 - 1
@@ -30,18 +32,19 @@ class Plan:
     extractor: str | None = None
     extractor_settings: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+    trusted: str | None = None
 
 
 def set_up(ws: Workspace, dataset: DatasetRecord) -> None:
     """Draw the form on the left and its cost, with the start button, on the right."""
     form, cost = st.columns([3, 2], gap="large")
     with form:
-        plan = _form(dataset)
+        plan = _form(ws, dataset)
     with cost, st.container(border=True):
         _cost(ws, dataset, plan)
 
 
-def _form(dataset: DatasetRecord) -> Plan:
+def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
     st.markdown("## Methods")
     infos = sorted(
         (
@@ -51,7 +54,20 @@ def _form(dataset: DatasetRecord) -> Plan:
         ),
         key=_default_first,
     )
-    chosen = tuple(info.name for info in infos if _method(info))
+    chosen = _methods(infos)
+    trusted = None
+    if any("trusted" in info.needs for info in infos if info.name in chosen):
+        st.markdown("## Trusted samples")
+        trusted = trusted_choice(
+            ws,
+            dataset,
+            itself="None: one random half of this dataset against the other",
+            warning="**There is no trusted set.** Each half of the data is measured against the "
+            "other, whose labels may be wrong like all others. Better: add a few hundred checked "
+            "samples in Data, and choose them here.",
+            help="Samples whose labels are known to be right: another dataset of the same form, or "
+            "those that a column of this one marks.",
+        )
     st.markdown("## Features")
     extractor = _extractor(dataset)
     with st.expander("Settings", icon=":material/tune:"):
@@ -76,7 +92,20 @@ def _form(dataset: DatasetRecord) -> Plan:
             persist_state="session",
         )
     given = {name: values for name, values in settings.items() if values}
-    return Plan(chosen, given, extractor, of_features, int(seed))
+    return Plan(chosen, given, extractor, of_features, int(seed), trusted)
+
+
+def _methods(infos: list[valuators.ValuatorInfo]) -> tuple[str, ...]:
+    """Draw all methods; return the names of the chosen ones, in order."""
+    main = [info for info in infos if not info.baseline]
+    others = [info for info in infos if info.baseline]
+    chosen = [info.name for info in main if _method(info)]
+    if others:
+        with st.expander(
+            f"Other methods, to compare with ({len(others)})", icon=":material/compare_arrows:"
+        ):
+            chosen += [info.name for info in others if _method(info)]
+    return tuple(chosen)
 
 
 def _default_first(info: valuators.ValuatorInfo) -> int:
@@ -86,16 +115,20 @@ def _default_first(info: valuators.ValuatorInfo) -> int:
 
 def _method(info: valuators.ValuatorInfo) -> bool:
     """Draw one method with its checkbox; True when it is chosen."""
+    absent = info.requires is not None and find_spec(info.requires) is None
     with st.container(border=True, gap="xsmall"):
         chosen = st.checkbox(
             f"**{info.title}**",
             value=info.name in audits.DEFAULT_VALUATORS,
+            disabled=absent,
             key=f"method_{info.name}",
             persist_state="session",
             help=plain(info.reference),
         )
         st.caption(plain(info.summary))
-    return chosen
+        if absent:
+            st.caption(f"Not installed. Install it with: `pip install 'dvaudit[{info.requires}]'`")
+    return chosen and not absent
 
 
 def _extractor(dataset: DatasetRecord) -> str | None:
@@ -180,6 +213,7 @@ def _start(ws: Workspace, dataset_id: str, plan: Plan) -> None:
             settings=plan.settings,
             extractor=plan.extractor,
             extractor_settings=plan.extractor_settings,
+            trusted=plan.trusted,
             seed=plan.seed,
         )
         select(dataset_id, run_id)

@@ -11,17 +11,16 @@ from typing import Any
 import streamlit as st
 
 from dvaudit import audits, valuators
-from dvaudit.core.dataset import Role
 from dvaudit.core.errors import DvauditError
 from dvaudit.core.machine import Cost, available_memory, size_text
 from dvaudit.core.settings import SettingSpec, specs
-from dvaudit.store import DatasetRecord, DatasetStatus, RunRecord, RunStatus, Workspace
+from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui.forms import settings_form
 from dvaudit.ui.session import refusals_shown
+from dvaudit.ui.trusted_choice import trusted_choice
 from dvaudit.ui.words import count, duration, plain
 
 METHOD = "davinz"
-OWN = "own"
 MOST_SEED = 2**31 - 1
 RUN = "valuation"  # in the page's address and in the tab's memory
 _GAMES = {
@@ -97,7 +96,17 @@ def set_up(ws: Workspace, dataset: DatasetRecord, people: dict[str, int]) -> Non
 
 def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
     st.markdown("## Useful for what")
-    trusted = _trusted(ws, dataset)
+    trusted = trusted_choice(
+        ws,
+        dataset,
+        itself="A random part of this dataset",
+        warning="**There is no trusted set.** A random part of this dataset is held out in its "
+        "place: nobody has checked its labels, and the largest contributors fill most of it, so "
+        "values lean towards them. Better: add checked samples in Data, and choose them here.",
+        help="Samples whose labels are known to be right, like those the model is for. A "
+        "contributor is useful who brings data like these. Another dataset of the same form can "
+        "be chosen; several runs with different trusted sets show who is useful for which.",
+    )
     known = {spec.name: spec for spec in specs(valuators.lookup(METHOD).Settings)}
     st.markdown("## What counts as a contribution")
     game = _game(known.pop("game"))
@@ -114,45 +123,6 @@ def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
             persist_state="session",
         )
     return Plan(trusted, settings, int(seed))
-
-
-def _trusted(ws: Workspace, dataset: DatasetRecord) -> str | None:
-    """Draw the choice of the trusted set; None means the dataset itself."""
-    has_column = Role.TRUSTED in dataset.roles.values()
-    others = {
-        other.id: other
-        for other in ws.datasets()
-        if other.id != dataset.id
-        and other.status is DatasetStatus.READY
-        and (other.kind, other.task) == (dataset.kind, dataset.task)
-    }
-    own = "The samples marked as trusted" if has_column else "A random part of this dataset"
-    chosen = st.selectbox(
-        "Trusted set",
-        [OWN, *others],
-        format_func=lambda key: _dataset_words(others[key]) if key in others else own,
-        key=f"trusted_of_{dataset.id}",
-        persist_state="session",
-        help="Samples whose labels are known to be right, like those the model is for. A "
-        "contributor is useful who brings data like these. Another dataset of the same form can "
-        "be chosen; several runs with different trusted sets show who is useful for which.",
-    )
-    if chosen in others:
-        return str(chosen)
-    if has_column:
-        st.caption("They are not valued themselves: only the others are.")
-    else:
-        st.warning(
-            "**There is no trusted set.** A random part of this dataset is held out in its place: "
-            "nobody has checked its labels, and the largest contributors fill most of it, so "
-            "values lean towards them. Better: add checked samples in Data, and choose them here.",
-            icon=":material/warning:",
-        )
-    return None
-
-
-def _dataset_words(record: DatasetRecord) -> str:
-    return f"{record.name} ({record.samples or 0:,} samples, #{int(record.id[1:])})"
 
 
 def _game(spec: SettingSpec) -> str | None:

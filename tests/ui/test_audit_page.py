@@ -79,10 +79,28 @@ def test_without_a_method_nothing_can_start(ws: Workspace, tmp_path: Path) -> No
     add_table(ws, tmp_path)
     app = open_page("audit")
     for box in app.checkbox:
-        box.uncheck()
+        if not box.disabled:
+            box.uncheck()
     app.run()
     assert "Choose at least one method." in texts(app)
     assert "Start audit" not in _labels(app)
+
+
+def test_a_method_that_measures_against_trusted_samples_asks_for_them(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    dataset = add_table(ws, tmp_path)
+    other = add_table(ws, tmp_path, "checked")
+    app = open_page("audit", {"dataset": dataset})
+    assert "Trusted set" not in [box.label for box in app.selectbox]
+    app.checkbox(key="method_dvgs").check().run()
+    assert "Each half of the data is measured against the other" in app.warning[0].value
+    app.selectbox(key=f"trusted_of_{dataset}").select(other).run()
+    assert not app.warning
+    _button(app, "Start audit").click().run()  # type: ignore[attr-defined]
+    assert not app.exception
+    params = ws.runs(dataset, RunKind.AUDIT)[0].params
+    assert (params["trusted"], params["valuators"][-1]) == (other, "dvgs")
 
 
 def test_a_need_for_more_memory_than_there_is_is_said(
