@@ -24,6 +24,9 @@ from dvaudit.models.torchvision_nets import PREFIX, torchvision_net
 Shape = tuple[int, ...]
 
 
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "mish": nn.Mish}
+
+
 @dataclass(frozen=True)
 class NetSize:
     """What a net is built for: the shape of a sample, its outputs, hidden widths, token codes."""
@@ -32,6 +35,7 @@ class NetSize:
     outputs: int
     widths: Shape
     words: int | None
+    activation: type[nn.Module]
 
 
 def trainable_net(
@@ -41,6 +45,7 @@ def trainable_net(
     *,
     seed: int,
     widths: Sequence[int] = (100, 100),
+    activation: str = "relu",
     words: int | None = None,
     examples: Tensor | None = None,
 ) -> nn.Module:
@@ -54,6 +59,7 @@ def trainable_net(
             for tokens.
         outputs: classes, or 1 for regression; an autoencoder has as many as its inputs.
         widths: hidden layers of the MLP and of the autoencoder.
+        activation: of those layers, one of ACTIVATIONS.
         words: codes the tokens of "attention" have, padding with them.
         examples: (k, *shape) samples on the CPU that the frozen statistics of a torchvision net
             are taken from, beside random ones.
@@ -79,7 +85,9 @@ def trainable_net(
         )
     _check_shape(name, tuple(shape))
     with _drawn(seed):
-        return TRAINABLE[name](NetSize(tuple(shape), outputs, tuple(widths), words)).eval()
+        return TRAINABLE[name](
+            NetSize(tuple(shape), outputs, tuple(widths), words, ACTIVATIONS[activation])
+        ).eval()
 
 
 def own_net(module: object, example: Tensor, outputs: int, *, seed: int) -> nn.Module:
@@ -134,21 +142,21 @@ def _drawn(seed: int) -> Iterator[None]:
 
 
 def _linear(size: NetSize) -> nn.Module:
-    return _perceptron(math.prod(size.shape), size.outputs)
+    return _perceptron(size.activation, math.prod(size.shape), size.outputs)
 
 
 def _mlp(size: NetSize) -> nn.Module:
-    return _perceptron(math.prod(size.shape), *size.widths, size.outputs)
+    return _perceptron(size.activation, math.prod(size.shape), *size.widths, size.outputs)
 
 
 def _autoencoder(size: NetSize) -> nn.Module:
-    return _perceptron(*size.shape, *size.widths, *size.shape)
+    return _perceptron(size.activation, *size.shape, *size.widths, *size.shape)
 
 
-def _perceptron(*sizes: int) -> nn.Module:
+def _perceptron(activation: type[nn.Module], *sizes: int) -> nn.Module:
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in itertools.pairwise(sizes):
-        layers += [nn.Linear(before, after), nn.ReLU()]
+        layers += [nn.Linear(before, after), activation()]
     return nn.Sequential(*layers[:-1])
 
 

@@ -53,18 +53,18 @@ class Dvgs(TrainedValuator):
         )
         net: str = setting(
             "auto",
-            "The net; auto: an MLP with one hidden layer on the feature vectors.",
+            "The net; auto: an MLP on the vectors, with one hidden layer and the paper's activation.",
             choices=("auto", "linear", "mlp", "lenet5", "resnet", "attention"),
         )
         components: int | None = setting(
-            256,
+            128,
             "Leading principal components that vectors are reduced to, so that the trusted samples "
             "are learned and not memorised. Empty: all features as they are.",
             low=1,
             high=100_000,
         )
         steps: int = setting(
-            100, "Steps of training on the trusted samples.", low=1, high=1_000_000
+            200, "Steps of training on the trusted samples.", low=1, high=1_000_000
         )
         batch: int | None = setting(
             None, "Trusted samples a step. Empty: all of them.", low=1, high=1_000_000
@@ -77,7 +77,7 @@ class Dvgs(TrainedValuator):
             high=10.0,
         )
         every: int = setting(
-            5, "Similarities are computed at every such step.", low=1, high=100_000
+            10, "Similarities are computed at every such step.", low=1, high=100_000
         )
         restarts: int = setting(
             3, "Trainings from new weights that are averaged.", low=1, high=1000
@@ -88,7 +88,7 @@ class Dvgs(TrainedValuator):
             "trusted set.",
         )
         overfit: float = setting(
-            0.05,
+            0.01,
             "Training stops when the trusted samples' gradient has fallen below this share of its "
             "largest: what is left of it is noise. 0 never stops.",
             low=0.0,

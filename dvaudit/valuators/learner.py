@@ -36,7 +36,12 @@ class Learner:
 
 
 def build_learner(
-    problem: TrainingProblem, net: str, *, seed: int, widths: tuple[int, ...] = (100, 100)
+    problem: TrainingProblem,
+    net: str,
+    *,
+    seed: int,
+    widths: tuple[int, ...] = (100, 100),
+    activation: str = "relu",
 ) -> Learner:
     """Return the net called `net` ("auto": an MLP on vectors) and what it learns from.
 
@@ -59,6 +64,7 @@ def build_learner(
             outputs,
             seed=seed,
             widths=widths,
+            activation=activation,
             words=_words(source, trusted),
             examples=source[:: math.ceil(len(source) / EXAMPLES)].cpu(),
         ).to(problem.device)
