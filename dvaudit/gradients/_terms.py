@@ -15,6 +15,8 @@ from dvaudit.taps.patches import TEMPORARY, Weighted, deltas, pad, patches
 
 # Formed gradients may take this much more room than the two factors they come from.
 ROOM = 2
+# Output channels up to which copying the patches takes longer than multiplying them.
+FEW_CHANNELS = 24
 
 
 class Term(ABC):
@@ -87,6 +89,8 @@ class Product(Term):
         return torch.stack([self._sum(row * self.delta) for row in scale])
 
     def gradients(self, rows: slice) -> Tensor:
+        if self._by_lines:
+            return self._line_gradients(rows)
         seen = patches(self.module, self.inputs[rows])
         back = deltas(self.module, self.delta[rows])
         return (back @ seen.transpose(2, 3)).reshape(len(seen), *self.weight)
@@ -118,6 +122,17 @@ class Product(Term):
         return self._positions * (outputs + fan_in) < outputs * fan_in
 
     @property
+    def _by_lines(self) -> bool:
+        """Whether unfolding along lines alone saves more than its smaller products cost."""
+        module, few = self.module, self.weight[0] <= FEW_CHANNELS * self._groups
+        return (
+            isinstance(module, nn.Conv2d)
+            and few
+            and module.kernel_size[0] > 1
+            and module.stride[0] == 1
+        )
+
+    @property
     def _row_bytes(self) -> int:
         """Temporary bytes a sample: U twice (its input is padded), D, and what they make."""
         positions, channels = self._positions, self._groups * self.weight[1:].numel()
@@ -132,6 +147,26 @@ class Product(Term):
         back = deltas(self.module, self.delta[rows])
         pairs = (back.transpose(2, 3) @ back) * (seen.transpose(2, 3) @ seen)
         return pairs.flatten(1).sum(1)
+
+    def _line_gradients(self, rows: slice) -> Tensor:
+        """Return D U^T, shape (rows, *weight), from inputs unfolded along their lines alone.
+
+        Line k of the kernel sees lines k, k + 1, ... of them, which lie one after another, so U
+        need not be copied: it repeats them for every line of the kernel.
+        """
+        module = self.module
+        assert isinstance(module, nn.Conv2d)
+        back = deltas(module, self.delta[rows]).flatten(0, 1).transpose(1, 2)
+        n, (channels, high, wide) = len(self.delta[rows]), self.weight[1:]
+        width, step = self.delta.shape[-1], module.dilation[0] * self.delta.shape[-1]
+        lines = _unfold_lines(module, pad(module, self.inputs[rows]), width)
+        lines = lines.view(n * self._groups, channels * wide, -1)
+        formed = back.new_empty((*lines.shape[:2], high, back.shape[2]))
+        for line in range(high):
+            seen = lines[:, :, line * step : line * step + back.shape[1]]
+            formed[:, :, line] = seen @ back
+        formed = formed.view(n, self._groups, channels, wide, high, -1)
+        return formed.permute(0, 1, 5, 2, 4, 3).reshape(n, *self.weight)
 
     def _map(self, weight: Tensor) -> Tensor:
         module = self.module
@@ -216,6 +251,17 @@ def squared_norms(terms: Sequence[Term], rows: int) -> Tensor:
         return _squares(total.flatten(1))
 
     return _in_pieces(rows, 2 * sample.nbytes, sample.device.type, formed)
+
+
+def _unfold_lines(module: nn.Conv2d, padded: Tensor, width: int) -> Tensor:
+    """Return what each column of the kernel sees of each line: (n, channels, columns, h, width)."""
+    samples, channels, line, column = padded.stride()
+    view = padded.as_strided(
+        (*padded.shape[:2], module.kernel_size[1], padded.shape[2], width),
+        (samples, channels, column * module.dilation[1], line, column * module.stride[1]),
+        padded.storage_offset(),
+    )
+    return view.contiguous()
 
 
 def _squares(rows: Tensor) -> Tensor:

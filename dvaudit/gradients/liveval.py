@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from dvaudit.core.errors import SettingsError
-from dvaudit.gradients._capture import Capture, Taps, capture
-from dvaudit.gradients._frozen import frozen
+from dvaudit.gradients._capture import Capture, capture
 from dvaudit.gradients._plan import plan_taps
+from dvaudit.gradients._quick import losses_alone
 from dvaudit.gradients.losses import Batch, Loss, take
 from dvaudit.gradients.trajectory import Trajectory, Update
 
@@ -102,6 +102,7 @@ def live_values(
     *,
     window: Window | None = None,
     optimiser: MakeOptimiser = sgd,
+    towards: Tensor | None = None,
 ) -> Iterator[LiveStep]:
     """Train on the mean of each batch's losses and yield a batch's values when they are known.
 
@@ -113,28 +114,42 @@ def live_values(
         window: of the reference, `Window()` by default.
         optimiser: makes the optimiser; its learning rate is set to eta_t at each step. Momentum
             and weight decay act on the training and are not part of a sample's own step.
+        towards: (P,), one reference for all steps in place of the window. With where `trained`
+            ended from the same start these are `static_values`, and no point is kept.
 
     Raises:
         UnsuitableDataError: as in `inner_products`.
     """
     window = window or Window()
-    taps = plan_taps(model, loss, data)
-    parameters = [model.get_parameter(name) for name in taps.layout.shapes]
-    steps = optimiser(parameters)
+    total = len(updates)
     # By the step of the reference: when the window shrinks, a later batch resolves first.
     waiting: defaultdict[int, list[_Pair]] = defaultdict(list)
     delta = window.start
-    for number, update in enumerate(updates, start=1):
-        pair = _Pair.before(model, loss, data, taps, number, update)
-        pair.leave_gradient(parameters)
-        for group in steps.param_groups:
-            group["lr"] = update.rate
-        steps.step()
-        waiting[min(number - 1 + delta, len(updates))].append(pair)
+    for pair in _training(model, loss, data, updates, optimiser):
+        number = pair.step
+        if towards is not None:
+            yield pair.resolve(model, loss, total, towards)
+            continue
+        waiting[min(number - 1 + delta, total)].append(pair)
+        here = pair.seen.layout.current(model) if number in waiting else None
         for ready in waiting.pop(number, []):
-            resolved = ready.resolve(model, loss, data, number)
+            assert here is not None
+            resolved = ready.resolve(model, loss, number, here, own=True)
             delta = window.after(delta, resolved.rate)
             yield resolved
+
+
+def trained(
+    model: nn.Module,
+    loss: Loss,
+    data: Batch,
+    updates: Sequence[Update],
+    *,
+    optimiser: MakeOptimiser = sgd,
+) -> Iterator[float]:
+    """Train as `live_values` does, to the last bit, and yield each batch's mean loss before it."""
+    for pair in _training(model, loss, data, updates, optimiser):
+        yield float(pair.seen.losses.mean())
 
 
 def static_values(
@@ -146,10 +161,8 @@ def static_values(
     for number, update in enumerate(trajectory.updates, start=1):
         theta, batch = trajectory.points[number - 1], _batch(data, update)
         seen = capture(model, loss, batch, taps, point=layout.split(theta))
-        ahead = trajectory.end - theta
-        after = capture(model, loss, batch, taps, point=layout.split(trajectory.end)).losses
-        norms = seen.squared_norms()
-        yield _live_step(number, total, update, seen, norms, ahead, float(after.mean()))
+        pair = _Pair(number, update, batch, theta, seen, seen.squared_norms())
+        yield pair.resolve(model, loss, total, trajectory.end)
 
 
 def own_step_values(
@@ -185,55 +198,59 @@ class _Pair:
 
     step: int
     update: Update
+    batch: Batch
     theta: Tensor
     seen: Capture
     squared_norms: Tensor
 
-    @staticmethod
-    def before(
-        model: nn.Module, loss: Loss, data: Batch, taps: Taps, step: int, update: Update
-    ) -> _Pair:
-        theta = taps.layout.current(model)
-        seen = capture(model, loss, _batch(data, update), taps)
-        return _Pair(step, update, theta, seen, seen.squared_norms())
+    def resolve(
+        self, model: nn.Module, loss: Loss, number: int, reference: Tensor, *, own: bool = False
+    ) -> LiveStep:
+        """Return the values against the point after `number` updates.
 
-    def leave_gradient(self, parameters: Sequence[nn.Parameter]) -> None:
-        mean = self.seen.gradient() / len(self.seen.losses)
-        parts = self.seen.layout.split(mean).values()
-        for parameter, gradient in zip(parameters, parts, strict=True):
-            parameter.grad = gradient
-
-    def resolve(self, model: nn.Module, loss: Loss, data: Batch, reference: int) -> LiveStep:
-        inputs, targets = _batch(data, self.update)
-        with frozen(model), torch.no_grad():
-            after = float(loss(model(inputs), targets).mean())
-        ahead = self.seen.layout.current(model) - self.theta
-        return _live_step(
-            self.step, reference, self.update, self.seen, self.squared_norms, ahead, after
+        Args:
+            own: the net's parameters are at that point.
+        """
+        point = None if own else self.seen.layout.split(reference)
+        ahead = reference - self.theta
+        squared = ahead.square().sum()
+        inner = self.seen.inner_products(ahead[None])[:, 0]
+        before = float(self.seen.losses.mean())
+        after = float(losses_alone(model, loss, self.batch, point=point).mean())
+        return LiveStep(
+            step=self.step,
+            reference=number,
+            rows=self.update.rows,
+            values=own_step_values(inner, self.squared_norms, squared, self.update.rate),
+            distance=float(squared.sqrt()),
+            rate=abs(after - before) / (number - self.step + 1),
+            loss=before,
         )
 
 
-def _live_step(
-    step: int,
-    reference: int,
-    update: Update,
-    seen: Capture,
-    squared_norms: Tensor,
-    ahead: Tensor,
-    after: float,
-) -> LiveStep:
-    squared = ahead.square().sum()
-    inner = seen.inner_products(ahead[None])[:, 0]
-    before = float(seen.losses.mean())
-    return LiveStep(
-        step=step,
-        reference=reference,
-        rows=update.rows,
-        values=own_step_values(inner, squared_norms, squared, update.rate),
-        distance=float(squared.sqrt()),
-        rate=abs(after - before) / (reference - step + 1),
-        loss=before,
-    )
+def _training(
+    model: nn.Module,
+    loss: Loss,
+    data: Batch,
+    updates: Sequence[Update],
+    optimiser: MakeOptimiser,
+) -> Iterator[_Pair]:
+    """Yield each batch as it was before its step, with the net as it is after it."""
+    taps = plan_taps(model, loss, data)
+    parameters = [model.get_parameter(name) for name in taps.layout.shapes]
+    steps = optimiser(parameters)
+    for number, update in enumerate(updates, start=1):
+        batch, theta = _batch(data, update), taps.layout.current(model)
+        seen = capture(model, loss, batch, taps)
+        pair = _Pair(number, update, batch, theta, seen, seen.squared_norms())
+        mean = seen.gradient() / len(seen.losses)
+        parts = taps.layout.split(mean).values()
+        for parameter, gradient in zip(parameters, parts, strict=True):
+            parameter.grad = gradient
+        for group in steps.param_groups:
+            group["lr"] = update.rate
+        steps.step()
+        yield pair
 
 
 def _batch(data: Batch, update: Update) -> Batch:

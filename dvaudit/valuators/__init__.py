@@ -22,6 +22,7 @@ from dvaudit.valuators.grand import Grand
 from dvaudit.valuators.influence import Influence
 from dvaudit.valuators.kernel_loo import KernelLoo
 from dvaudit.valuators.knn_shapley import KnnShapley
+from dvaudit.valuators.liveval import LiveVal
 from dvaudit.valuators.loo_retraining import LooRetraining
 from dvaudit.valuators.random_values import RandomValues
 from dvaudit.valuators.registry import ValuatorInfo, describe, get, lookup, names, register
@@ -48,6 +49,7 @@ __all__ = [
     "KernelLoo",
     "KnnShapley",
     "Level",
+    "LiveVal",
     "LooRetraining",
     "Method",
     "Problem",

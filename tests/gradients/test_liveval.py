@@ -24,7 +24,8 @@ from dvaudit.gradients import (
     totals,
     train,
 )
-from dvaudit.gradients.liveval import own_step_values
+from dvaudit.gradients._quick import losses_alone
+from dvaudit.gradients.liveval import own_step_values, trained
 from dvaudit.gradients.losses import Batch, cross_entropy
 
 DOUBLE = torch.float64
@@ -187,6 +188,56 @@ def test_values_come_while_training_goes_on_and_leave_it_alone() -> None:
     torch.testing.assert_close(
         Layout.of(model).current(model), Layout.of(plain).current(plain), rtol=1e-10, atol=1e-12
     )
+
+
+def test_towards_the_end_of_an_equal_run_are_static_values() -> None:
+    """The second training repeats the first one to the last bit, momentum or not."""
+    model, data = _problem(7)
+    layout = Layout.of(model)
+    start = layout.current(model)
+    updates = draw_updates(12, batch=5, epochs=2, rate=0.2, seed=2)
+    kept = train(model, cross_entropy, data, updates)
+    expected = list(static_values(model, cross_entropy, data, kept))
+    losses = list(trained(model, cross_entropy, data, updates))
+    end = layout.current(model)
+    layout.assign(model, start)
+    found = list(live_values(model, cross_entropy, data, updates, towards=end))
+    assert torch.equal(layout.current(model), end)
+    assert [step.loss for step in found] == losses
+    for one, other in zip(found, expected, strict=True):
+        assert (one.step, one.reference) == (other.step, other.reference)
+        torch.testing.assert_close(one.values, other.values, rtol=1e-9, atol=1e-12)
+        assert one.rate == pytest.approx(other.rate, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(2),
+        nn.MaxPool2d((1, 3)),
+        nn.MaxPool2d(3, stride=2),
+        nn.MaxPool2d(2, padding=1),
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.MaxPool2d(2, dilation=2),
+        nn.MaxPool2d(5),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("at_point", [False, True])
+def test_losses_alone_are_those_of_the_net(pool: nn.Module, at_point: bool) -> None:
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), pool, nn.Flatten(), nn.LazyLinear(4)).double()
+    inputs, targets = torch.randn(6, 2, 12, 13, dtype=DOUBLE), torch.randint(4, (6,))
+    model(inputs)
+    point = None
+    if at_point:
+        point = {name: 2 * value.detach() for name, value in model.named_parameters()}
+    found = losses_alone(model, cross_entropy, (inputs, targets), point=point)
+    if point is not None:
+        model.load_state_dict(point)
+    expected = cross_entropy(model(inputs), targets)
+    assert torch.equal(found, expected)
+    assert not found.requires_grad
+    assert "forward" not in vars(pool)
 
 
 def test_totals_count_what_was_seen() -> None:

@@ -60,7 +60,7 @@ def _told(problem_seed: int = 0, data: Dataset | None = None) -> tuple[Any, int]
     inputs = _inputs(split.data, "linear", shared, problem_seed, "cpu")
     ((rows, against),) = split.parts()
     problem, _ = _problem(
-        split.data, inputs, rows, against, shared, problem_seed, "cpu", lambda *_: None
+        split.data, len(data), inputs, rows, against, shared, problem_seed, "cpu", lambda *_: None
     )
     (seed,) = run_seeds(problem_seed, 1)
     return build_learner(problem, "linear", seed=seed), seed
