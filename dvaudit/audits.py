@@ -27,7 +27,14 @@ from dvaudit.core.progress import Progress, part, silent
 from dvaudit.dynamics import followed, live_watch, phases_of, store_audit, trace_of, traced
 from dvaudit.exporting import Product, Unjudged, planned_changes, unjudged_suggestions
 from dvaudit.findings import CutOff
-from dvaudit.influences import influence_on, queries_of
+from dvaudit.influences import (
+    influence_by_class,
+    influence_on,
+    mean_influence,
+    most_influential,
+    net_influence,
+    queries_of,
+)
 from dvaudit.pipeline import Audit, audit, value
 from dvaudit.readers import Preview, load, preview
 from dvaudit.store import RunKind, RunRecord, Workspace
@@ -56,13 +63,17 @@ __all__ = [
     "export",
     "find_position",
     "followed",
+    "influence_by_class",
     "influence_on",
     "latest_audit",
     "latest_contributors",
     "load",
     "load_like",
     "load_stored",
+    "mean_influence",
+    "most_influential",
     "neighbours_of",
+    "net_influence",
     "phases_of",
     "planned_changes",
     "preview",

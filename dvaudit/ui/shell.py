@@ -23,6 +23,8 @@ PAGES = {
         ("samples", "Samples", ":material/grid_view:"),
         ("review", "Review", ":material/rate_review:"),
         ("contributors", "Contributors", ":material/groups:"),
+        ("dynamics", "Dynamics", ":material/show_chart:"),
+        ("influence", "Influence", ":material/hub:"),
         ("export", "Export", ":material/download:"),
     ),
 }

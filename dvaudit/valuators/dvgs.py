@@ -53,7 +53,7 @@ class Dvgs(TrainedValuator):
         )
         net: str = setting(
             "auto",
-            "The net; auto: an MLP on the vectors, with one hidden layer and the paper's activation.",
+            "The net; auto: an MLP on the vectors with one hidden layer, Mish as in the paper.",
             choices=("auto", "linear", "mlp", "lenet5", "resnet", "attention"),
         )
         components: int | None = setting(

@@ -176,8 +176,11 @@ class Follower:
         self._points.append(float(epoch))
         self._values.append(row)
         self._losses.append(loss)
+        so_far = np.stack(self._values).sum(axis=0, dtype=np.float64)
+        if not self._additive:
+            so_far /= len(self._values)
         known = {"unit": "epoch", "additive": self._additive, "loss": loss}
-        self._problem.watch(self._name, float(epoch), row, known)
+        self._problem.watch(self._name, float(epoch), so_far.astype(np.float32), known)
         self._problem.progress(epoch / self._epochs, f"epoch {epoch:,} of {self._epochs:,}")
 
     def trace(self) -> Trace:

@@ -22,7 +22,7 @@ from appview import (
 
 from dvaudit.store import RunStatus, Workspace
 
-PAGES = ("data", "audit", "samples", "review", "contributors", "export")
+PAGES = ("data", "audit", "samples", "review", "contributors", "dynamics", "influence", "export")
 
 
 @pytest.fixture

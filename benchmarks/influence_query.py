@@ -1,0 +1,135 @@
+"""Time from a question about one sample to the ranked training samples that helped and hurt it.
+
+Makes a finished audit of 50,000 samples with embeddings of 4,096 float32 numbers in a temporary
+workspace, asks about trusted samples one after another, and prints the first call in a fresh
+process with the embeddings dropped from the page cache, and the median and the slowest of 20
+further ones, beside the bar of 1 s. What is timed is what the Influence page does: the product
+with all embeddings, the two rankings, and the sums by class. The mean over all queries and the
+order "least helped" are timed too; the page does each once per audit.
+
+    python benchmarks/influence_query.py [--samples 50000] [--size 4096] [--queries 2000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from dvaudit import audits, readers  # noqa: E402
+from dvaudit.store import RunKind, RunStatus, Workspace  # noqa: E402
+
+BAR, REPEATS, CLASSES, SHOWN = 1.0, 20, 10, 12
+
+
+def store_run(ws: Workspace, folder: Path, samples: int, size: int, queries: int) -> str:
+    """Store an audit of `samples` labelled vectors with random embeddings; return its id."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(CLASSES, size=samples)
+    path = folder / "points.csv"
+    frame = {"label": [f"class {code}" for code in labels], "x": rng.standard_normal(samples)}
+    pd.DataFrame(frame).to_csv(path, index=False)
+    roles = {"label": "label", "x": "numeric"}
+    dataset = ws.add_dataset("points", path, copy=False, roles=roles, task=None)
+    data = readers.load(path, roles=roles)
+    ws.finish_dataset(dataset, data)
+    run = ws.add_run(dataset, RunKind.AUDIT, {"function": "none:none", "trusted": None})
+    assert ws.queue.claim_one(run)
+    begun = ws.queue.begin(run, pid=None)
+    assert begun is not None
+    ws.save_findings(
+        run,
+        samples=pd.DataFrame({"id": data.ids, "given_label": data.label_text()}),
+        tables={},
+        summary={},
+        neighbours={},
+        arrays={
+            "dvemb-embeddings": rng.standard_normal((samples, size), dtype=np.float32),
+            "dvemb-query_embeddings": rng.standard_normal((queries, size), dtype=np.float32),
+            "dvemb-query_rows": np.arange(queries),
+        },
+    )
+    assert ws.queue.finish(run, begun.attempt, RunStatus.DONE, None)
+    return run
+
+
+def answer(ws: Workspace, run: str, query: int, labels: pd.Series) -> None:
+    """Do what the page does for one query."""
+    influence = audits.influence_on(ws, run, query)
+    audits.most_influential(influence, SHOWN)
+    audits.influence_by_class(labels, influence)
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def forget(folder: Path) -> None:
+    """Drop the arrays below `folder` from the page cache, where the system allows it."""
+    for path in folder.rglob("*.npy"):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def measure(home: Path, run: str) -> None:
+    """Print the times of a process that has not read the run yet."""
+    with Workspace(home) as ws:
+        forget(home / "runs" / run)
+        labels = ws.run_samples(run)["given_label"]
+        listing = timed(lambda: audits.queries_of(ws, run))
+        cold = timed(lambda: answer(ws, run, 0, labels))
+        warm = [timed(lambda at=at: answer(ws, run, at, labels)) for at in range(1, REPEATS + 1)]
+        queries = len(audits.queries_of(ws, run))
+        mean = timed(lambda: audits.mean_influence(ws, run, np.arange(queries)))
+        net = timed(lambda: audits.net_influence(ws, run))
+    print(f"bar                               {BAR:.2f} s")
+    print(f"first query, embeddings on disk   {cold:.2f} s")
+    print(f"median of {REPEATS} further queries     {statistics.median(warm):.3f} s")
+    print(f"slowest of them                   {max(warm):.3f} s")
+    print(f"mean over all {queries:,} queries      {mean:.3f} s")
+    print(f"list of queries, once             {listing:.3f} s")
+    print(f"order by net influence, once      {net:.3f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=50_000)
+    parser.add_argument("--size", type=int, default=4096)
+    parser.add_argument("--queries", type=int, default=2000)
+    parser.add_argument("--folder", type=Path, help="where the workspace is made, 0.9 GB")
+    parser.add_argument("--stored", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.stored:
+        measure(Path(asked.stored[0]), asked.stored[1])
+        return
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}; "
+        f"{asked.samples:,} x {asked.size:,} float32 "
+        f"({4e-9 * asked.samples * asked.size:.2f} GB), {asked.queries:,} queries",
+        flush=True,
+    )
+    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+        home = Path(folder) / "home"
+        with Workspace(home) as ws:
+            run = store_run(ws, Path(folder), asked.samples, asked.size, asked.queries)
+        subprocess.run([sys.executable, __file__, "--stored", str(home), run], check=True)
+
+
+if __name__ == "__main__":
+    main()

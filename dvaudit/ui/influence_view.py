@@ -1,0 +1,101 @@
+"""What influence is, how far to trust it here, and what to do where there is none."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.ui import influence_data as data
+from dvaudit.ui.history import number, plain_parts
+from dvaudit.ui.session import empty_state, select
+from dvaudit.ui.words import count, plain
+
+_MEANING = (
+    "**Influence** is how much the loss of the sample you ask about would rise, to first order, "
+    "had a training sample been left out of every step of this run. **Above zero it helped, below "
+    "zero it hurt.** It speaks of one training run and this loss; it does not say that a label is "
+    "wrong."
+)
+
+
+def nothing_to_ask(ws: Workspace, run: RunRecord, why: str) -> None:
+    """Say why this audit answers nothing, and what would; `why` is the store's refusal."""
+    if not data.was_run(run):
+        empty_state(
+            "This audit has no influence",
+            "Influence is read from the embeddings of **Data Value Embedding** (dvemb). Run an "
+            "audit with it; with a trusted set you can ask about each of its samples.",
+            "pages/audit.py",
+            "Go to Audit",
+        )
+    elif data.record_of(ws, run).get("embeddings") is None:
+        empty_state(
+            "This audit kept no embeddings",
+            f"{plain(str(data.record_of(ws, run).get('status', '')))} Run dvemb again with its "
+            "setting *embeddings* on and a smaller *projection*.",
+            "pages/audit.py",
+            "Go to Audit",
+        )
+    else:
+        empty_state(
+            "The samples asked about are gone",
+            f"The trusted set of this audit is not in the workspace any more: {plain(why)} Run "
+            "the audit again with another one.",
+            "pages/audit.py",
+            "Go to Audit",
+        )
+    other = data.other_audit(ws, run)
+    if other is not None:
+        st.button(
+            f"Audit {number(other)} of this data has it: show that one",
+            icon=":material/history:",
+            on_click=select,
+            args=(run.dataset_id, other.id),
+        )
+
+
+def introduce(ws: Workspace, run: RunRecord, owner: DatasetRecord, table: pd.DataFrame) -> None:
+    """Say what influence is, what can be asked here, and how far to trust the answer."""
+    st.markdown(_MEANING)
+    record, agreement = data.record_of(ws, run), data.agreement_of(ws, run)
+    facts = [f"Audit {number(run)}", f"{count(len(table), 'sample')} to ask about"]
+    if owner.id != run.dataset_id:
+        part = f" (of {owner.samples:,})" if owner.samples and owner.samples > len(table) else ""
+        facts[1] = f"{count(len(table), 'sample')}{part} of the trusted set {owner.name}"
+    if agreement is not None:
+        facts.append(f"agreement with the exact values {agreement:.2f} (rank correlation)")
+    runs = int(record.get("settings", {}).get("runs", 1))
+    if runs > 1:
+        facts.append(f"the first of its {runs:,} runs")
+    st.caption(plain_parts(facts))
+    if data.in_halves(ws, run):
+        st.caption(
+            "No trusted set was given, so the data was trained on in two halves: each sample is "
+            "asked of the run on the half it is not in, and its label may be wrong like any other."
+        )
+    if agreement is not None and agreement < data.COARSE:
+        st.warning(
+            f"**Read these numbers as coarse.** The embeddings are projections: on the mean loss "
+            f"of all samples asked about, their rank correlation with the exact values is "
+            f"{agreement:.2f}, below {data.COARSE:.2f}. The order of samples close "
+            "to each other says little. A larger *projection* or a lower *rate* of dvemb "
+            "makes it finer.",
+            icon=":material/blur_on:",
+        )
+
+
+def ask_own() -> None:
+    """Say how to ask about samples that are not here yet."""
+    with st.expander("Ask about samples of your own", icon=":material/upload:"):
+        st.markdown(
+            "A new sample cannot be answered at once: its gradient needs the net of this run, "
+            "which is not kept. Instead:\n"
+            "1. Import the samples you want to ask about as a dataset in **Data**, with their "
+            "labels.\n"
+            "2. In **Audit**, choose that dataset as the trusted set and run **dvemb**.\n"
+            "3. Come back: each of them can be asked about here."
+        )
+        with st.container(horizontal=True):
+            st.page_link("pages/data.py", label="Go to Data", icon=":material/database:")
+            st.page_link("pages/audit.py", label="Go to Audit", icon=":material/troubleshoot:")

@@ -1,0 +1,46 @@
+"""Influence: the training samples that helped and hurt a trusted sample most."""
+
+import streamlit as st
+
+from dvaudit.core.dataset import Task
+from dvaudit.core.errors import NotFoundError
+from dvaudit.ui import (
+    influence_data,
+    influence_query,
+    influence_results,
+    influence_view,
+    sample_detail,
+)
+from dvaudit.ui.session import empty_state, require_audit, workspace
+from dvaudit.ui.words import plain
+
+ws = workspace()
+st.title("Influence")
+dataset, run = require_audit(ws)
+st.caption(f"Which samples of {plain(dataset.name)} helped and hurt a sample whose label you know.")
+if dataset.task is Task.UNSUPERVISED:
+    empty_state(
+        "This dataset has no labels",
+        "Influence is on the loss of a label. Import the data again and set a label column.",
+        "pages/data.py",
+        "Go to Data",
+    )
+    st.stop()
+
+try:
+    table = influence_data.queries(ws, run)
+    owner = ws.dataset(str(table["dataset_id"].iat[0]))
+except NotFoundError as refusal:
+    influence_view.nothing_to_ask(ws, run, str(refusal))
+    influence_view.ask_own()
+    st.stop()
+
+influence_view.introduce(ws, run, owner, table)
+left, right = st.columns([1, 2.3], gap="medium")
+with left:
+    row = influence_query.choose(ws, run, owner, table)
+    influence_view.ask_own()
+with right:
+    scope = influence_results.choose_scope(dataset, influence_data.in_halves(ws, run))
+    influence_results.results(ws, dataset, run, table, row, scope)
+sample_detail.show_addressed(ws, dataset, run)
