@@ -11,6 +11,7 @@ from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine, size_text
 from dvaudit.core.settings import setting
 from dvaudit.core.trace import Trace
+from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
 from dvaudit.valuators.trained import TrainedValuator, TrainingProblem
@@ -54,7 +55,7 @@ class Dvgs(TrainedValuator):
         net: str = setting(
             "auto",
             "The net; auto: an MLP on the vectors with one hidden layer, Mish as in the paper.",
-            choices=("auto", "linear", "mlp", "lenet5", "resnet", "attention"),
+            choices=fitting.NETS,
         )
         components: int | None = setting(
             128,

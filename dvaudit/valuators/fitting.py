@@ -27,12 +27,20 @@ if TYPE_CHECKING:
     from dvaudit.gradients.losses import Batch
     from dvaudit.valuators.learner import Learner
 
-NETS = ("auto", "linear", "mlp", "lenet5", "resnet", "attention")
+NETS = (
+    *("auto", "linear", "mlp", "lenet5", "resnet", "attention"),
+    *("torchvision:resnet18", "torchvision:resnet50", "torchvision:inception_v3"),
+    *("torchvision:densenet121", "torchvision:mobilenet_v3_small"),
+)
 BLOCK = 512  # samples measured at a time between epochs
 MOMENTUM = 0.9
 STEP_SECONDS = 5e-4  # of a step on a net so small that its arithmetic takes no time
 # Multiply-adds of one sample's forward pass, for pictures of 32 x 32 and texts of 64 tokens.
-OPERATIONS = {"lenet5": 7e5, "resnet": 1e7, "attention": 1e6}
+OPERATIONS = {
+    **{"lenet5": 7e5, "resnet": 1e7, "attention": 1e6, "torchvision:resnet18": 4e7},
+    **{"torchvision:resnet50": 9e7, "torchvision:inception_v3": 6e8},
+    **{"torchvision:densenet121": 6e7, "torchvision:mobilenet_v3_small": 3e6},
+}
 HIDDEN = 100  # of build_learner's MLP
 
 
@@ -65,7 +73,8 @@ def net_setting() -> Any:
     """Declare `net`."""
     return setting(
         "auto",
-        "Net that is trained; auto: an MLP with two hidden layers of 100 on vectors.",
+        "Net that is trained; auto: an MLP with two hidden layers of 100 on vectors. lenet5, resnet "
+        "and those of torchvision take pictures, attention takes text columns.",
         choices=NETS,
     )
 
