@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, ParamSpec
 
 import typer
 
@@ -15,8 +15,11 @@ from dvaudit import audits, serving, valuators
 from dvaudit.core.dataset import Dataset, Role
 from dvaudit.core.errors import DvauditError, SettingsError, some
 from dvaudit.core.settings import SettingSpec
+from dvaudit.core.words import count
+from dvaudit.pipeline import Audit
 
 EXIT_REFUSED, EXIT_ABOVE, EXIT_STOPPED = 2, 3, 130
+MOST_NAMED = 3  # contributors at either end
 P = ParamSpec("P")
 
 app = typer.Typer(
@@ -118,7 +121,7 @@ def audit_command(
         progress=_progress_line(),
     )
     written = done.save(out)
-    for line in _finding_lines(done.summary()):
+    for line in [*_method_lines(done), *_contributor_lines(done, out), *_sample_lines(done)]:
         typer.echo(line)
     typer.echo(f"Written to {out}: {', '.join(sorted(item.name for item in written))}")
     rate = done.findings.error_rate.rate
@@ -178,10 +181,9 @@ def _settings(given: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _dataset_line(data: Dataset) -> str:
-    parts = [f"{data.name}: {len(data):,} samples", f"{data.kind} {data.task}"]
+    parts = [f"{data.name}: {count(len(data), 'sample')}", f"{data.kind} {data.task}"]
     if data.class_names:
-        count = len(data.class_names)
-        parts.append(f"{count:,} {'class' if count == 1 else 'classes'}")
+        parts.append(count(len(data.class_names), "class", "classes"))
     missing = len(data) - int(data.labelled.sum())
     if missing:
         parts.append(f"{missing:,} without a label")
@@ -191,17 +193,39 @@ def _dataset_line(data: Dataset) -> str:
     return ", ".join(parts)
 
 
-def _finding_lines(summary: dict[str, Any]) -> list[str]:
-    rate = summary["error_rate"]
-    share = "not estimated" if rate["rate"] is None else f"{rate['rate']:.1%}"
-    valued = summary["record"]["valuators"]
+def _method_lines(done: Audit) -> list[str]:
+    valued = done.record["valuators"]
+    return [f"{name}: {result['status']}" for name, result in valued.items()]
+
+
+def _contributor_lines(done: Audit, out: Path) -> list[str]:
+    """Return who has the highest and the lowest values, by each method of contributors."""
+    lines = []
+    for name, result in done.contributors.items():
+        ranked = sorted(zip(-result.values, result.ids, strict=True))
+        listed = [f"{person} ({-lowered:.4g})" for lowered, person in ranked]
+        ends = min(MOST_NAMED, len(listed) // 2)
+        lines += [
+            f"{name}: highest {', '.join(listed[: max(ends, 1)])}",
+            *([f"{name}: lowest {', '.join(listed[: -ends - 1 : -1])}"] if ends else []),
+            f"{name}: values of {count(len(listed), 'contributor')} in {out / 'contributors.csv'}",
+        ]
+    return lines
+
+
+def _sample_lines(done: Audit) -> list[str]:
+    summary = done.summary()
+    rate = summary["error_rate"]["rate"]
+    share = "not estimated" if rate is None else f"{rate:.1%}"
+    flagged = (
+        f"flagged {summary['flagged']:,} of {count(summary['labelled'], 'labelled sample')}; "
+        f"estimated share of wrong labels {share}"
+    )
     return [
-        *(f"{name}: {result['status']}" for name, result in valued.items()),
-        f"flagged {summary['flagged']:,} of {summary['labelled']:,} labelled samples; "
-        f"estimated share of wrong labels {share}",
-        f"{summary['duplicate_groups']:,} groups of duplicates, "
-        f"{summary['duplicate_conflicts']:,} samples in them with conflicting labels; "
-        f"{summary['outliers']:,} {'outlier' if summary['outliers'] == 1 else 'outliers'}",
+        *([flagged] if done.results else []),  # without a method of samples, nobody looked
+        f"{count(summary['duplicate_groups'], 'group')} of duplicates, "
+        f"{count(summary['duplicate_conflicts'], 'sample')} in them with conflicting labels; "
+        f"{count(summary['outliers'], 'outlier')}",
         f"took {summary['record']['seconds']:.0f} s",
     ]
 

@@ -16,6 +16,7 @@ from dvaudit.core.progress import Progress, part
 from dvaudit.pipeline import contributor_frame
 from dvaudit.store import RunKind, RunRecord, Workspace
 from dvaudit.stored import latest, load_stored, load_trusted, queue, ready
+from dvaudit.valuators.contributing import ContributorValuator
 
 METHOD = "davinz"
 CURVES = "curves"
@@ -101,11 +102,16 @@ def latest_contributors(ws: Workspace, dataset_id: str) -> RunRecord | None:
 
 
 def estimate_contributors(
-    ws: Workspace, dataset_id: str, settings: Mapping[str, Any] | None = None
+    ws: Workspace,
+    dataset_id: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    contributors: int | None = None,
 ) -> Cost:
-    """Return what a valuation of the contributors would cost."""
+    """Return what a valuation of so many contributors would cost; of None, at most."""
     record = ready(ws, dataset_id)
     assert record.samples is not None
     method = valuators.get(METHOD, settings)
+    assert isinstance(method, ContributorValuator)
     classes = len(record.class_names) or 1
-    return method.estimate(record.samples, 784, classes, this_machine())
+    return method.estimate_among(contributors, record.samples, 784, classes, this_machine())

@@ -63,6 +63,32 @@ def test_audit_writes_what_the_design_says(
     assert "120 samples" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("more", [(), ("--valuator", "kernel-loo")])
+def test_contributors_are_summed_up_by_their_ends(
+    more: tuple[str, ...],
+    table: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    frame = pd.read_csv(table)
+    frame["site"] = [f"site {row % 5}" for row in range(len(frame))]
+    frame.to_csv(table, index=False)
+    out = tmp_path / "out"
+    status = _run(
+        monkeypatch, "audit", table, "--label", "kind", "--group", "site", "--out", out,
+        "--valuator", "davinz", "--set", "davinz.initialisations=1", *more,
+    )  # fmt: skip
+    assert status == 0
+    ranked = pd.read_csv(out / "contributors.csv").sort_values("value", ascending=False)
+    named = [f"{row.contributor} ({row.value:.4g})" for row in ranked.itertuples()]
+    lines = capsys.readouterr().out.splitlines()
+    assert f"davinz: highest {named[0]}, {named[1]}" in lines
+    assert f"davinz: lowest {named[4]}, {named[3]}" in lines
+    assert f"davinz: values of 5 contributors in {out / 'contributors.csv'}" in lines
+    assert any("flagged" in line for line in lines) == bool(more)
+
+
 def test_fail_above_sets_the_exit_status(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,11 +20,15 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    label: str | None = None,
 ) -> Any:
-    """Declare a settings field: its default, one sentence of help, bounds or choices."""
-    return field(
-        default=default, metadata={"help": help, "low": low, "high": high, "choices": choices}
-    )
+    """Declare a settings field: its default, one sentence of help, bounds or choices.
+
+    Args:
+        label: what a form calls it; None makes the name readable.
+    """
+    about = {"help": help, "low": low, "high": high, "choices": choices, "label": label}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class SettingSpec:
     """Everything a form or a help page needs to know of one setting."""
 
     name: str
+    label: str  # of a form: "ridge_rows" is "Ridge rows", unless it was given one
     type: type[int] | type[float] | type[bool] | type[str]
     optional: bool  # None is allowed, and means "choose for me"
     default: Any
@@ -54,6 +59,7 @@ def specs(cls: type) -> tuple[SettingSpec, ...]:
         out.append(
             SettingSpec(
                 item.name,
+                meta["label"] or item.name.replace("_", " ").capitalize(),
                 base,
                 type(None) in alternatives,
                 item.default,

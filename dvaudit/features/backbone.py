@@ -25,10 +25,24 @@ class BackboneSettings:
         None, "File with the network's state_dict, as torch.save writes it."
     )
     download: bool = setting(
-        False, "Let torchvision download its ImageNet weights where no file is given."
+        False,
+        "Let torchvision download its ImageNet weights where no file is given.",
+        label="Allow a download",
     )
-    size: int = setting(224, "Images are resized to this many pixels squared.", low=32, high=1024)
-    batch: int = setting(32, "Images computed at a time.", low=1, high=4096)
+    size: int = setting(
+        224,
+        "Images are resized to this many pixels squared.",
+        low=32,
+        high=1024,
+        label="Side in pixels",
+    )
+    batch: int = setting(
+        32,
+        "Images computed at a time.",
+        low=1,
+        high=4096,
+        label="Images at a time",
+    )
 
 
 @final

@@ -26,28 +26,42 @@ class PatchesSettings:
         "Number of filters. Features are twice this times the cells of the pooling grid.",
         low=1,
         high=8192,
+        label="Filters",
     )
-    patch: int = setting(6, "Side of a patch in pixels.", low=2, high=16)
+    patch: int = setting(
+        6,
+        "Side of a patch in pixels.",
+        low=2,
+        high=16,
+        label="Side of a patch",
+    )
     grid: int = setting(
-        3, "The image is divided into grid x grid cells to average over.", low=1, high=8
+        3,
+        "The image is divided into grid x grid cells to average over.",
+        low=1,
+        high=8,
+        label="Cells along a side",
     )
     threshold: float = setting(
         1.2,
         "Responses within this many deviations of zero count as none.",
         low=0.0,
         high=10.0,
+        label="Threshold of responses",
     )
     contrast: float = setting(
         0.03,
         "Standard deviation (of pixels in 0 to 1) below which a patch counts as nearly flat.",
         low=1e-4,
         high=1.0,
+        label="Contrast of a flat patch",
     )
     whitening: float = setting(
         0.1,
         "Added to the variance of each direction before whitening, in units of a pixel's variance.",
         low=1e-6,
         high=100.0,
+        label="Added before whitening",
     )
     size: int | None = setting(
         None,
@@ -55,6 +69,7 @@ class PatchesSettings:
         "size, else 32 or 64.",
         low=8,
         high=512,
+        label="Longer side in pixels",
     )
 
 

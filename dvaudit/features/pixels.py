@@ -23,6 +23,7 @@ class PixelsSettings:
         "size, else 32 or 64.",
         low=1,
         high=512,
+        label="Longer side in pixels",
     )
 
 

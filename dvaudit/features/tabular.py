@@ -22,6 +22,7 @@ class TabularSettings:
         "At most this many categories of a column are told apart; the rarest are pooled.",
         low=2,
         high=10_000,
+        label="Categories of a column at most",
     )
     min_rows: int = setting(
         10,
@@ -29,10 +30,21 @@ class TabularSettings:
         "fewer than 1 % of them).",
         low=1,
         high=1_000_000,
+        label="Rows of a category at least",
     )
-    text_dimensions: int = setting(256, "Dimensions a text column is reduced to.", low=2, high=4096)
+    text_dimensions: int = setting(
+        256,
+        "Dimensions a text column is reduced to.",
+        low=2,
+        high=4096,
+        label="Dimensions of a text column",
+    )
     text_weight: float = setting(
-        4.0, "How many numeric columns a text column counts as.", low=0.0, high=1000.0
+        4.0,
+        "How many numeric columns a text column counts as.",
+        low=0.0,
+        high=1000.0,
+        label="Weight of a text column",
     )
 
 

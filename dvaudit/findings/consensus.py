@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from dvaudit.core.errors import SettingsError, some
 from dvaudit.core.result import ValuationResult, suspicion_ranks
+from dvaudit.core.words import count
 from dvaudit.findings.types import Consensus
-from dvaudit.findings.words import counted
 
 SUGGESTS_BEST = "kernel-loo"
 
@@ -40,7 +40,7 @@ def consensus(
     chosen = [results[name] for name in names]
     suspicion = _mean_rank(chosen, n)
     suggested, margins = _suggestions(chosen, n)
-    number = counted(len(names), "method", "methods")
+    number = count(len(names), "method", "methods")
     how = f"{number}: {', '.join(names)}." if names else "No method ranks samples."
     return Consensus(
         suspicion, suspicion_ranks(suspicion), _majority(chosen, n), suggested, margins, how

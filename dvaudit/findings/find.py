@@ -12,6 +12,7 @@ from dvaudit.core.dataset import MISSING_CLASS, Dataset, Task
 from dvaudit.core.errors import UnsuitableDataError, some
 from dvaudit.core.progress import Progress, part, silent
 from dvaudit.core.result import ValuationResult, class_ranks
+from dvaudit.core.words import count
 from dvaudit.findings import duplicates
 from dvaudit.findings.classes import RARE, class_table, confusion_table
 from dvaudit.findings.consensus import consensus, spared
@@ -28,7 +29,6 @@ from dvaudit.findings.types import (
     Findings,
     Outliers,
 )
-from dvaudit.findings.words import counted
 
 NEIGHBOURS = 10
 
@@ -176,13 +176,13 @@ def _notes(
     missing = np.flatnonzero(~data.labelled)
     if len(missing) and data.task is not Task.UNSUPERVISED:
         notes.append(
-            f"{counted(len(missing), 'sample has', 'samples have')} no label, scored by no method: "
+            f"{count(len(missing), 'sample has', 'samples have')} no label, scored by no method: "
             f"{some(data.ids[i] for i in missing)}."
         )
     unscored = data.labelled & ~np.isfinite(found.ranks)
     if unscored.any() and np.isfinite(found.ranks).any():
         notes.append(
-            f"{counted(int(unscored.sum()), 'labelled sample', 'labelled samples')} got no score: "
+            f"{count(int(unscored.sum()), 'labelled sample', 'labelled samples')} got no score: "
             f"{some(data.ids[i] for i in np.flatnonzero(unscored))}."
         )
     if data.task is Task.CLASSIFICATION and data.labels is not None:
@@ -191,7 +191,7 @@ def _notes(
         in_conflict = len(np.unique(groups.group[conflict]))
         notes.append(
             f"{int((groups.group > 0).sum()):,} samples are in "
-            f"{counted(groups.count, 'group', 'groups')} of duplicates, {in_conflict:,} with "
+            f"{count(groups.count, 'group', 'groups')} of duplicates, {in_conflict:,} with "
             f"conflicting labels. {groups.how}"
         )
     if len(data) > EXACT_ROWS:
@@ -201,7 +201,7 @@ def _notes(
         )
     if np.isinf(outliers.bound):
         notes.append(
-            f"{counted(len(data), 'sample is', 'samples are')} too few to call any an outlier."
+            f"{count(len(data), 'sample is', 'samples are')} too few to call any an outlier."
         )
     return tuple(notes)
 
@@ -215,7 +215,7 @@ def _rare_classes(data: Dataset) -> list[str]:
     if not rare:
         return []
     return [
-        f"{counted(len(rare), 'class has', 'classes have')} fewer than {RARE} samples, too few to "
+        f"{count(len(rare), 'class has', 'classes have')} fewer than {RARE} samples, too few to "
         "judge their labels: "
         f"{some(rare)}."
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -29,11 +29,18 @@ async def health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+async def start_page(request: Request) -> Response:
+    """GET /data: to the page itself; Streamlit knows its default page at the root alone."""
+    query = request.url.query
+    return RedirectResponse(f"./?{query}" if query else "./")
+
+
 async def _upload(request: Request) -> Response:
     return await answer(upload(request))
 
 
 ROUTES = [
+    Route("/data", start_page),
     Route("/api/health", health),
     Route("/api/pack", blocking(pack)),
     Route("/api/image/{dataset}/{position}", image),

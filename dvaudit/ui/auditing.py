@@ -21,6 +21,7 @@ from dvaudit.ui.words import duration, plain
 
 MOST_SEED = 2**31 - 1
 AUTOMATIC = "automatic"
+OFFERED_NEXT = ("dvgs", "liveval", "dvemb")  # after the defaults, before the rest
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ def _methods(infos: list[valuators.ValuatorInfo]) -> tuple[str, ...]:
 
 
 def _default_first(info: valuators.ValuatorInfo) -> int:
-    defaults = audits.DEFAULT_VALUATORS
-    return defaults.index(info.name) if info.name in defaults else len(defaults)
+    first = (*audits.DEFAULT_VALUATORS, *OFFERED_NEXT)
+    return first.index(info.name) if info.name in first else len(first)
 
 
 def _method(info: valuators.ValuatorInfo) -> bool:

@@ -20,10 +20,12 @@ from plotly.subplots import make_subplots
 
 from dvaudit.ui.contributors_maths import NORMAL_95, Floats, intervals
 from dvaudit.ui.ranking import numbers
+from dvaudit.ui.words import count
 
 LONGEST_NAME = 26
 MOST_HEADING = 110  # characters of all headings of a map beside each other
 ORDERS = {"lowest": "lowest first", "highest": "highest first", "random": "random"}
+_DONE = {"remove": "removed", "add": "added"}
 _GREY, _BAND = "#7a8699", "rgba(122, 134, 153, 0.25)"
 _WHISKERS, _WHISKERS_ON_DARK = "#0f172a", "#f1f5f9"
 # Strong and weak end, and a text colour that reads on both and all between.
@@ -120,8 +122,11 @@ def _picked(column: Floats, rows: Sequence[int | None]) -> Floats:
 
 
 def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """Return a name that fits beside a chart."""
-    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+    """Return a name that fits beside a chart; cut in the middle, as names often begin alike."""
+    if len(text) <= longest:
+        return text
+    last = (longest - 1) // 2
+    return f"{text[: longest - 1 - last].rstrip()}…{text[-last:].lstrip()}"
 
 
 def curve(table: pd.DataFrame, direction: str, performance: str) -> go.Figure:
@@ -138,14 +143,14 @@ def curve(table: pd.DataFrame, direction: str, performance: str) -> go.Figure:
         figure.add_scatter(
             x=part["count"],
             y=part["performance"],
-            customdata=part["samples"],
+            customdata=_in_use(part, direction),
             name=ORDERS[order],
             mode="lines+markers" if len(part) <= 30 else "lines",
             line={"dash": _DASHES[order], "width": 2.2},
             marker={"symbol": _MARKERS[order], "size": 7},
             hovertemplate=_curve_hover(ORDERS[order]),
         )
-    _add_random(figure, one_line(table, direction, "random"))
+    _add_random(figure, one_line(table, direction, "random"), direction)
     figure.update_layout(
         height=300,
         margin={"l": 0, "r": 8, "t": 8, "b": 0},
@@ -153,8 +158,9 @@ def curve(table: pd.DataFrame, direction: str, performance: str) -> go.Figure:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         hoverlabel={"align": "left"},
     )
-    done = "removed" if direction == "remove" else "added"
-    figure.update_xaxes(title=f"contributors {done}", fixedrange=True, showgrid=False, nticks=8)
+    figure.update_xaxes(
+        title=f"contributors {_DONE[direction]}", fixedrange=True, showgrid=False, nticks=8
+    )
     figure.update_yaxes(title=_text(performance), fixedrange=True, nticks=5)
     return figure
 
@@ -165,7 +171,7 @@ def one_line(table: pd.DataFrame, direction: str, order: str) -> pd.DataFrame:
     return part[np.isfinite(numbers(part, "performance"))].sort_values("count", kind="stable")
 
 
-def _add_random(figure: go.Figure, part: pd.DataFrame) -> None:
+def _add_random(figure: go.Figure, part: pd.DataFrame, direction: str) -> None:
     middle, width = numbers(part, "performance"), NORMAL_95 * numbers(part, "std_error")
     width = np.nan_to_num(width)
     counts = part["count"].to_numpy()
@@ -183,7 +189,7 @@ def _add_random(figure: go.Figure, part: pd.DataFrame) -> None:
     figure.add_scatter(
         x=counts,
         y=middle,
-        customdata=part["samples"],
+        customdata=_in_use(part, direction),
         name=ORDERS["random"],
         mode="lines",
         line={"color": _GREY, "dash": "dot", "width": 2.2},
@@ -192,10 +198,16 @@ def _add_random(figure: go.Figure, part: pd.DataFrame) -> None:
 
 
 def _curve_hover(name: str) -> str:
-    return (
-        f"{name}<br>%{{x}} contributors, %{{customdata:,}} samples in use: "
-        "%{y:.4g}<extra></extra>"
-    )
+    return f"{name}<br>%{{customdata}}: %{{y:.4g}}<extra></extra>"
+
+
+def _in_use(part: pd.DataFrame, direction: str) -> list[str]:
+    """Return what was done and what is left at each point of a line, in words."""
+    return [
+        f"{count(int(people), 'contributor')} {_DONE[direction]}, "
+        f"{count(int(samples), 'sample')} in use"
+        for people, samples in zip(part["count"], part["samples"], strict=True)
+    ]
 
 
 def curve_means(table: pd.DataFrame, direction: str) -> dict[str, float]:

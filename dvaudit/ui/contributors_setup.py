@@ -157,7 +157,7 @@ def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan, people: int) -> Non
         f"**{count(people, 'contributor')}** with {count(dataset.samples or 0, 'sample')} in all."
     )
     try:
-        cost = audits.estimate_contributors(ws, dataset.id, plan.settings)
+        cost = audits.estimate_contributors(ws, dataset.id, plan.settings, contributors=people)
     except DvauditError as refusal:
         st.error(plain(str(refusal)), icon=":material/error:")
         return

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dvaudit.core.dataset import Role
 from dvaudit.reports.files import write_csv
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import contributors_charts as charts
@@ -194,13 +195,13 @@ def _csv(table: pd.DataFrame) -> bytes:
 def runs_table(ws: Workspace, runs: Sequence[RunRecord]) -> None:
     """List the valuations, newest first; choosing a row makes it the one on screen."""
     done = [frames.summary(ws, run) if run.status is RunStatus.DONE else {} for run in runs]
-    names = {record.id: record.name for record in ws.datasets()}
+    datasets = {record.id: record for record in ws.datasets()}
     table = pd.DataFrame(
         {
             "Valuation": [int(number(run)) for run in runs],
             "Status": [run.status.value for run in runs],
             "Towards": [
-                (towards(summary) or names.get(run.params.get("trusted") or "", "itself"))
+                towards(summary) or _asked_towards(run, datasets)
                 for run, summary in zip(runs, done, strict=True)
             ],
             "Game": [_game(run, found) for run, found in zip(runs, done, strict=True)],
@@ -224,6 +225,15 @@ def runs_table(ws: Workspace, runs: Sequence[RunRecord]) -> None:
         },
         alt="Valuations of these contributors, newest first; choosing a row shows it",
     )
+
+
+def _asked_towards(run: RunRecord, datasets: Mapping[str, DatasetRecord]) -> str:
+    """Return the trusted set that a valuation without a result was asked for."""
+    chosen = run.params.get("trusted")
+    if chosen is None:
+        marked = Role.TRUSTED in datasets[run.dataset_id].roles.values()
+        return "the samples marked as trusted" if marked else "a random part of this dataset"
+    return datasets[chosen].name if chosen in datasets else f"{chosen}, which was removed"
 
 
 def _game(run: RunRecord, summary: Mapping[str, Any]) -> str:

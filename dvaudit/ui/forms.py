@@ -30,13 +30,8 @@ def settings_form(settings: Sequence[SettingSpec], *, key: str, columns: int = 2
     return changed
 
 
-def title(name: str) -> str:
-    """Return a setting's name as a label: "ridge_rows" is "Ridge rows"."""
-    return name.replace("_", " ").capitalize()
-
-
 def _widget(spec: SettingSpec, key: str) -> Any:
-    label, help = title(spec.name), plain(spec.help)
+    label, help = plain(spec.label), plain(spec.help)
     if spec.type is bool:
         return st.toggle(label, spec.default, key=key, help=help, persist_state="session")
     if spec.choices:

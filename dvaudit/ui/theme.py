@@ -10,6 +10,15 @@ ACCENT = "#0f766e"
 ACCENT_ON_DARK = "#2dd4bf"
 FLAG = "#d97706"
 FLAG_ON_DARK = "#fbbf24"
+CHOSEN_ON_DARK = "#5eead4"
+# Streamlit puts white text on the primary colour and writes what is chosen in it; on a dark
+# background no colour is readable both ways.
+_DARK_STYLE = f"""<style>
+[data-variant="segmented_control"][data-selected]:not([data-disabled]),
+[data-variant="pills"][data-selected]:not([data-disabled]),
+[role="tab"][aria-selected="true"],
+[data-testid="stSliderThumbValue"] {{ color: {CHOSEN_ON_DARK} !important; }}
+</style>"""
 
 
 def dark() -> bool:
@@ -28,7 +37,7 @@ def flag() -> str:
 
 
 def dress(home: Path) -> None:
-    """Set layout, favicon and logo; `home` is the folder of app.py."""
+    """Set layout, favicon, logo and style; `home` is the folder of app.py."""
     assets = home / "assets"
     st.set_page_config(
         page_icon=str(assets / "favicon.png"),
@@ -40,3 +49,5 @@ def dress(home: Path) -> None:
         size="large",
         icon_image=str(assets / "mark.svg"),
     )
+    if dark():
+        st.html(_DARK_STYLE)

@@ -7,7 +7,7 @@ import streamlit as st
 from dvaudit.core.dataset import Role, Task
 from dvaudit.core.errors import some
 from dvaudit.store import DatasetRecord, DatasetStatus, Workspace
-from dvaudit.ui.words import plain
+from dvaudit.ui.words import count, plain
 
 OWN = "own"
 
@@ -63,8 +63,13 @@ def _class_gaps(dataset: DatasetRecord, trusted: DatasetRecord) -> None:
             icon=":material/warning:",
         )
     if unknown:
-        st.caption(plain(f"{len(unknown)} classes occur in the trusted set only: {some(unknown)}."))
+        st.caption(
+            plain(
+                f"{count(len(unknown), 'class occurs', 'classes occur')} in the trusted set only: "
+                f"{some(unknown)}."
+            )
+        )
 
 
 def _dataset_words(record: DatasetRecord) -> str:
-    return f"{record.name} ({record.samples or 0:,} samples, #{int(record.id[1:])})"
+    return f"{record.name} ({count(record.samples or 0, 'sample')}, #{int(record.id[1:])})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from dvaudit.core.words import count as count
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=])")
 
 
@@ -14,11 +16,6 @@ def plain(text: str) -> str:
     Unescaped, it could load a remote picture or take another colour.
     """
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """Return "1 class", "12,000 samples"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -80,14 +80,20 @@ class CgScore(Valuator):
             "them first (classification). A net that has fitted wrong labels refutes few of them: "
             "the ranking holds, the flags do not.",
             choices=("input", "penultimate"),
+            label="Vectors scored",
         )
         epochs: int = setting(
-            10, "Epochs the small net is trained for (penultimate).", low=1, high=1000
+            10,
+            "Epochs the small net is trained for (penultimate).",
+            low=1,
+            high=1000,
+            label="Epochs of the small net",
         )
         correlate_epochs: bool = setting(
             False,
             "Score after every epoch and report how well successive rankings agree (penultimate); "
             "as many factorisations as epochs.",
+            label="Compare epochs",
         )
 
     def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:

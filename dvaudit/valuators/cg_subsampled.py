@@ -45,6 +45,7 @@ class CgSubsampled(Valuator):
             "digits and clothes, 4 for photos.",
             low=0.1,
             high=1000.0,
+            label="Others per sample of a class",
         )
         runs: int | None = setting(
             None,
@@ -52,14 +53,22 @@ class CgSubsampled(Valuator):
             "settled.",
             low=1,
             high=10_000,
+            label="Draws per class",
         )
-        max_runs: int = setting(20, "Most draws per class where runs is empty.", low=2, high=10_000)
+        max_runs: int = setting(
+            20,
+            "Most draws per class where their number is left empty.",
+            low=2,
+            high=10_000,
+            label="Draws per class at most",
+        )
         settled: float = setting(
             0.95,
             "Rank reliability at which the ranking counts as settled, from the Spearman "
             "correlation between the averages of odd and even runs.",
             low=0.0,
             high=1.0,
+            label="Rank reliability to stop at",
         )
         ridge: float = setting(
             0.0,

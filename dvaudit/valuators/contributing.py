@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset, Kind, Task
 from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import Progress, silent
 from dvaudit.core.result import ValuationResult
 from dvaudit.valuators.base import Level, Method
@@ -79,6 +80,21 @@ class ContributorValuator(Method):
     level = Level.CONTRIBUTOR
     needs = frozenset({"groups", "trusted"})
     detects_mislabels = False
+
+    @abstractmethod
+    def estimate_among(
+        self,
+        contributors: int | None,
+        samples: int,
+        dimensions: int,
+        classes: int,
+        machine: Machine,
+    ) -> Cost:
+        """Return the cost of `value` among so many contributors; of None, the most it may be."""
+
+    def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:
+        """Return the most that `value` may cost, among any number of contributors."""
+        return self.estimate_among(None, samples, dimensions, classes, machine)
 
     @abstractmethod
     def _value(self, problem: ContributorProblem) -> ContributorScores:

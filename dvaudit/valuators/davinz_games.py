@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dvaudit import games
 from dvaudit.core.progress import Progress, silent
 from dvaudit.games import Estimate
+from dvaudit.valuators.davinz_plan import every_coalition
 from dvaudit.valuators.davinz_terms import DavinzTerms
 
 Floats = NDArray[np.float64]
@@ -145,8 +146,7 @@ class _Player:
         return Estimate(values, np.zeros(self.players), 2**self.players, True, baseline)
 
     def _shapley(self, weights: Floats, rounds: int | None, progress: Progress) -> Estimate:
-        # An order costs about as much as two coalitions of half its size.
-        if 2**self.players <= 2 * self.spec.most:
+        if every_coalition("shapley", self.players, self.spec.most):
             return self._exact(games.exact_shapley, weights)
 
         def prefixes(order: NDArray[np.int64]) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +131,7 @@ def bagged(problem: Problem, plan: KernelPlan, ridge: float, measure: Measure) -
         "precision": plan.precision,
         "ridge": ridge,
         "block": plan.block,
+        "clamped": [] if plan.clamp is None else [asdict(plan.clamp)],
         "partitions": count,
         "systems": systems,
         "systems_with_forced_ridge": forced,

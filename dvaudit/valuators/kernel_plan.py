@@ -10,6 +10,7 @@ from dvaudit.core.errors import ResourceError
 from dvaudit.core.machine import Cost, Machine, size_text
 from dvaudit.core.settings import setting
 from dvaudit.kernels.sizes import iterative_bytes, landmarks, system_bytes
+from dvaudit.valuators.clamped import Clamp
 
 PATIENCE = 1800.0  # seconds that an automatic plan may take before a cheaper one is taken
 BLOCKS = (8000, 4000, 2000, 1000)  # samples a block that an automatic plan tries, largest first
@@ -38,6 +39,7 @@ class KernelSettings:
         "with the samples. bagged: exact in random blocks, averaged over partitions, in linear "
         "time. auto: the first of these that fits the memory and half an hour.",
         choices=("auto", "exact", "iterative", "bagged"),
+        label="Way to solve",
     )
     precision: str = setting(
         "auto",
@@ -49,12 +51,14 @@ class KernelSettings:
         "Bagged: samples in a block. More is closer to the exact values and slower.",
         low=50,
         high=100_000,
+        label="Samples in a block",
     )
     partitions: int = setting(
         PARTITIONS,
         "Bagged: random partitions that are averaged. More give narrower intervals.",
         low=2,
         high=1000,
+        label="Random partitions",
     )
 
 
@@ -64,6 +68,7 @@ class KernelPlan:
 
     Attributes:
         block: samples in one exact system: n, or those of a bagged block.
+        clamp: where a larger block was asked for.
         partitions: how often every sample is valued; 1 unless bagged.
     """
 
@@ -73,13 +78,15 @@ class KernelPlan:
     partitions: int
     seconds: float
     bytes: int
+    clamp: Clamp | None = None
 
     def words(self) -> str:
         if self.method is Method.BAGGED:
-            return (
+            said = (
                 f"bagged: {self.partitions} random partitions into blocks of about "
                 f"{self.block:,}, each exact in {self.precision}"
             )
+            return f"{said} ({self.clamp})" if self.clamp else said
         if self.method is Method.ITERATIVE:
             return f"iterative, {self.precision}, conjugate gradients, the matrix never held"
         return f"exact, {self.precision}, one factorisation in place"
@@ -105,9 +112,7 @@ def candidates(
     if settings.plan in ("auto", "bagged"):
         blocks = (settings.block,) if settings.block else BLOCKS
         for block in blocks:
-            # Half the samples at most, or there is nothing to partition.
-            size = min(block, max(n // 2, 1))
-            yield _bagged(n, dimensions, targets, size, precisions[0], settings, machine)
+            yield _bagged(n, dimensions, targets, block, precisions[0], settings, machine)
 
 
 def choose_plan(
@@ -167,6 +172,11 @@ def _bagged(
     settings: KernelSettings,
     machine: Machine,
 ) -> KernelPlan:
+    # Half the samples at most, or there is nothing to partition.
+    wanted, block = block, min(block, max(n // 2, 1))
+    clamp = None
+    if settings.block is not None and block < wanted:
+        clamp = Clamp("block", wanted, block, "half of the samples")
     rounds = settings.partitions + SIZE_ROUND
     one = _exact_seconds(block, dimensions, precision, machine)
     at_once = machine.cores if block <= SIDE_BY_SIDE else 1
@@ -179,6 +189,7 @@ def _bagged(
         settings.partitions,
         rounds * max(1, round(n / block)) * one,
         held + sums,
+        clamp,
     )
 
 

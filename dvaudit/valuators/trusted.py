@@ -12,6 +12,7 @@ from dvaudit.core.dataset import Dataset, Task
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.joining import joined
 from dvaudit.core.sampling import stratified_blocks, stratified_rows
+from dvaudit.core.words import count
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +53,11 @@ def given_split(data: Dataset, trusted: Dataset | None) -> Split | None:
                 f"None of the {len(trusted):,} samples of the trusted set {trusted.name} has a "
                 "label; choose its label column."
             )
-        words = f"the trusted set {trusted.name} ({len(known):,} samples)"
+        words = f"the trusted set {trusted.name} ({count(len(known), 'sample')})"
         return Split(joined(data, trusted), (labelled,), (len(data) + known,), words)
     if data.trusted is not None and data.trusted[labelled].any():
         marked = data.trusted[labelled]
-        words = f"the {int(marked.sum()):,} samples marked as trusted"
+        words = f"the {count(int(marked.sum()), 'sample')} marked as trusted"
         return Split(data, (labelled[~marked],), (labelled[marked],), words)
     return None
 
@@ -77,8 +78,8 @@ def held_out(data: Dataset, share: float, seed: int) -> Split:
             "set."
         )
     words = (
-        f"a random {share:.0%} of the data itself ({len(held):,} samples held out), because no "
-        "trusted set was given: its labels may be wrong like all others"
+        f"a random {share:.0%} of the data itself ({count(len(held), 'sample')} held out), because "
+        "no trusted set was given: its labels may be wrong like all others"
     )
     return Split(data, (labelled[kept],), (labelled[held],), words)
 

@@ -11,7 +11,7 @@ from dvaudit.core.settings import parse, setting, specs
 @dataclass(frozen=True)
 class Example:
     rounds: int = setting(3, "How many rounds.", low=1, high=9)
-    rate: float | None = setting(None, "Step size.", low=0.0)
+    rate: float | None = setting(None, "Step size.", low=0.0, label="Learning rate")
     fast: bool = setting(False, "Skip the slow part.")
     mode: str = setting("a", "Which way.", choices=("a", "b"))
 
@@ -52,3 +52,12 @@ def test_specs_carry_all_a_form_needs() -> None:
     assert (rounds.type, rounds.low, rounds.high, rounds.optional) == (int, 1, 9, False)
     assert (rate.type, rate.optional, rate.default) == (float, True, None)
     assert (fast.type, mode.choices) == (bool, ("a", "b"))
+    assert [spec.label for spec in (rounds, rate)] == ["Rounds", "Learning rate"]
+
+
+def test_a_name_is_made_readable_where_no_label_is_given() -> None:
+    @dataclass(frozen=True)
+    class Plain:
+        ridge_rows: int = setting(1, "Rows.")
+
+    assert specs(Plain)[0].label == "Ridge rows"

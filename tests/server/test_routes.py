@@ -32,6 +32,21 @@ def test_health_answers_when_the_workspace_is_open(served: Served) -> None:
     assert (reply.status, reply.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("/data", "./"),
+        ("/data?dataset=d0001&run=r0002", "./?dataset=d0001&run=r0002"),
+        ("/data?note=%C3%BC%20%26&x=//evil.example", "./?note=%C3%BC%20%26&x=//evil.example"),
+    ],
+)
+def test_the_name_of_the_start_page_leads_to_it_with_its_query(
+    served: Served, address: str, place: str
+) -> None:
+    reply = served.get(address)
+    assert (reply.status, reply.headers["location"]) == (307, place)
+
+
 def test_pack_holds_the_thumbnails_in_the_order_asked_for(served: Served) -> None:
     reply = served.get(_pack(served, "4,0,0"))
     lengths = struct.unpack("<3I", reply.content[:12])

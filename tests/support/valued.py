@@ -36,13 +36,18 @@ def add_valuation(
     status: RunStatus = RunStatus.DONE,
     *,
     trusted: str = "the trusted set checked (200 samples)",
+    asked: str | None = None,
     seed: int = 0,
     summary: dict[str, Any] | None = None,
     error: str | None = None,
     without: tuple[str, ...] = (),
 ) -> str:
-    """Store a valuation in this status, `without` some columns; return the run's id."""
-    params = {"trusted": None, "settings": {}, "seed": seed, "device": "cpu"}
+    """Store a valuation in this status, `without` some columns; return the run's id.
+
+    Args:
+        trusted: the trusted set as a result names it; `asked` is the id that was asked for.
+    """
+    params = {"trusted": asked, "settings": {}, "seed": seed, "device": "cpu"}
     run = ws.add_run(dataset, RunKind.CONTRIBUTORS, {"function": "none:none", **params})
     if status is RunStatus.QUEUED:
         return run

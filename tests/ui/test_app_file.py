@@ -8,7 +8,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from appview import fresh_workspace, open_page
 from streamlit.web.server.app_discovery import discover_asgi_app
+
+from dvaudit.ui import theme
 
 ROOT = Path(__file__).resolve().parents[2]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
@@ -49,6 +52,33 @@ def test_text_is_readable_on_its_background(mode: str) -> None:
     assert _contrast(colours["textColor"], colours["backgroundColor"]) > 7
     assert _contrast(colours["linkColor"], colours["backgroundColor"]) > 4.5
     assert _contrast("#ffffff", colours["primaryColor"]) > 4.5
+
+
+TINTS = {"light": (0.1,), "dark": (0.1, 0.2)}  # shares of the primary colour: chosen, and hovered
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_what_is_chosen_is_readable_on_its_tint(mode: str) -> None:
+    primary, behind = THEME[mode]["primaryColor"], THEME[mode]["backgroundColor"]
+    text = theme.CHOSEN_ON_DARK if mode == "dark" else primary
+    for tint in (0.0, *TINTS[mode]):
+        assert _contrast(text, _mixed(primary, behind, tint)) > 4.5
+    assert _contrast(primary, behind) > 3  # lines and thumbs
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_dark_theme_alone_recolours_what_is_chosen(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(theme, "dark", lambda: mode == "dark")
+    with fresh_workspace(tmp_path, monkeypatch):
+        styles = [item.proto.body for item in open_page("data").get("html")]
+    assert [theme.CHOSEN_ON_DARK in style for style in styles] == [True] * (mode == "dark")
+
+
+def _mixed(colour: str, behind: str, share: float) -> str:
+    pairs = [(int(colour[i : i + 2], 16), int(behind[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)
 
 
 def _contrast(one: str, other: str) -> float:

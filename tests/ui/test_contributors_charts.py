@@ -122,6 +122,9 @@ def test_curves_have_two_lines_and_random_with_its_band(direction: str) -> None:
         "lowest first", "highest first", "random, 95% interval", "random",
     ]  # fmt: skip
     assert list(figure.data[0].x) == [0, 1, 2, 3, 4, 5]
+    said = figure.data[0].customdata
+    assert said[1].startswith("1 contributor " + direction.rstrip("e"))
+    assert said[2].startswith("2 contributors " + direction.rstrip("e"))
     means = charts.curve_means(curves, direction)
     better = "lowest" if direction == "remove" else "highest"
     assert means[better] == max(means.values())
@@ -143,5 +146,11 @@ def test_of_many_those_whose_ranks_differ_most_are_kept_in_order() -> None:
 
 
 def test_long_names_are_cut_beside_the_chart() -> None:
-    assert charts.shortened("x" * 40) == "x" * 25 + "…"
     assert charts.shortened("short") == "short"
+    wards = [f"University Hospital of Somewhere, ward {at}" for at in (1, 2)]
+    cut = [charts.shortened(name) for name in wards]
+    assert cut == ["University Ho…here, ward 1", "University Ho…here, ward 2"]
+    frame, _ = made_up(wards)
+    figure = charts.values(frame, [0, 1], 0, dark=False)
+    assert list(figure.layout.yaxis.ticktext) == cut
+    assert list(figure.data[0].customdata) == wards

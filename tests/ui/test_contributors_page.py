@@ -86,6 +86,7 @@ def test_the_form_says_loudly_that_there_is_no_trusted_set(
     assert "There is no trusted set." in app.warning[0].value
     assert "**4 contributors** with 18 samples" in texts(app)
     assert {"Time, about", "Memory, at most"} <= set(_tiles(app))
+    assert "shapley over all 16 coalitions" in texts(app)
 
 
 def test_a_trusted_column_is_used_instead(ws: Workspace, tmp_path: Path) -> None:
@@ -269,13 +270,18 @@ def test_the_history_lists_valuations_and_the_address_chooses(
     first = add_valuation(ws, dataset, trusted="the trusted set first")
     add_valuation(ws, dataset, trusted="the trusted set second")
     add_valuation(ws, dataset, RunStatus.FAILED, error="no luck")
-    app = _open()
+    checked = add_table(ws, tmp_path, "checked")
+    add_valuation(ws, dataset, RunStatus.CANCELLED, asked=checked)
+    add_valuation(ws, dataset, RunStatus.CANCELLED, asked="d9999")
+    app = _open(dataset=dataset)
     assert "the trusted set second" in texts(app)  # the newest that is done
     listed = app.dataframe[0].value
-    assert listed["Status"].tolist() == ["failed", "done", "done"]
-    assert listed["Towards"].tolist() == ["itself", "second", "first"]
-    assert "the trusted set first" in texts(_open(valuation=first))
-    assert "the trusted set second" in texts(_open(valuation="r9999"))
+    assert listed["Status"].tolist() == ["cancelled", "cancelled", "failed", "done", "done"]
+    assert listed["Towards"].tolist() == [
+        "d9999, which was removed", "checked", "a random part of this dataset", "second", "first",
+    ]  # fmt: skip
+    assert "the trusted set first" in texts(_open(dataset=dataset, valuation=first))
+    assert "the trusted set second" in texts(_open(dataset=dataset, valuation="r9999"))
 
 
 def test_names_are_shown_as_written(ws: Workspace, tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dvaudit import features, valuators
+from dvaudit.core.settings import specs
+
 
 def _script() -> None:
     from dataclasses import dataclass
@@ -17,7 +20,7 @@ def _script() -> None:
     @dataclass(frozen=True)
     class Settings:
         ridge: float | None = setting(None, "A ridge.", low=0.0, high=10.0)
-        rate: float = setting(0.01, "A rate.", low=0.0)
+        rate: float = setting(0.01, "A rate.", low=0.0, label="Step size *")
         rows: int = setting(2000, "Rows.", low=1)
         exact: bool = setting(False, "Exact?")
         precision: str = setting("auto", "Bits.", choices=("auto", "float32"))
@@ -64,6 +67,24 @@ def test_an_emptied_number_is_automatic_or_the_default(form: AppTest) -> None:
     form.number_input(key="x.ridge").set_value(None)
     form.number_input(key="x.rows").set_value(None)
     assert _changed(form) == "{}"
+
+
+def test_widgets_carry_the_labels_as_they_are_written(form: AppTest) -> None:
+    assert form.number_input(key="x.ridge").label == "Ridge"
+    assert form.number_input(key="x.rate").label == "Step size \\*"
+
+
+SETTINGS = {
+    **{info.name: info.settings for info in valuators.describe()},
+    **{name: specs(extractor.Settings) for name, extractor in features.extractors().items()},
+}
+
+
+@pytest.mark.parametrize("owner", SETTINGS)
+def test_labels_of_a_form_are_short_and_differ(owner: str) -> None:
+    labels = [spec.label for spec in SETTINGS[owner]]
+    assert len(set(labels)) == len(labels)
+    assert all(len(label) <= 32 for label in labels)
 
 
 def test_bounds_reach_the_widget(form: AppTest) -> None:

@@ -22,7 +22,10 @@ from appview import (
 
 from dvaudit.store import RunStatus, Workspace
 
-PAGES = ("data", "audit", "samples", "review", "contributors", "dynamics", "influence", "export")
+PAGES = (
+    *("data", "audit", "samples", "review", "contributors", "dynamics", "influence", "compare"),
+    "export",
+)
 
 
 @pytest.fixture

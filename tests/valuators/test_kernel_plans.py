@@ -81,6 +81,22 @@ def test_other_plans_rank_as_the_exact_one(name: str, plan: str) -> None:
 
 
 @pytest.mark.parametrize("name", KERNEL_METHODS)
+def test_a_block_larger_than_half_the_data_is_said(name: str) -> None:
+    data, _ = _flipped(120)
+    asked = {"plan": "bagged", "block": 9000, "partitions": 2, "ridge": 0.1}
+    said = "block: 9,000 asked for, 60 used, half of the samples"
+    result = valuators.get(name, asked).value(data)
+    assert said in result.status
+    assert said in result.stats["plan"]
+    clamp = {"setting": "block", "asked": 9000, "used": 60, "why": "half of the samples"}
+    assert result.stats["clamped"] == [clamp]
+    assert said in valuators.get(name, asked).estimate(120, 10, 3, LAPTOP).plan
+    fits = valuators.get(name, {**asked, "block": 60}).value(data)
+    assert fits.stats["clamped"] == []
+    assert "asked for" not in fits.status
+
+
+@pytest.mark.parametrize("name", KERNEL_METHODS)
 def test_bagged_values_are_means_over_the_partitions(name: str) -> None:
     data, _ = _flipped(120)
     assert data.vectors is not None
