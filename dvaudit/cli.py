@@ -145,6 +145,8 @@ def valuators_command() -> None:
         typer.echo(f"{info.name}  {info.title} ({tasks})\n    {info.summary}\n    {info.reference}")
         for spec in info.settings:
             typer.echo(f"    --set {info.name}.{spec.name}={_default(spec)}\n        {spec.help}")
+            if spec.choices:
+                typer.echo(f"        One of: {', '.join(spec.choices)}.")
 
 
 @app.command("serve")

@@ -115,7 +115,9 @@ def value(
     """
     module = settings.pop("net") if callable(settings.get("net")) else None
     method = valuators.get(valuator, settings)
-    if module is not None and not isinstance(method, valuators.TrainedValuator):
+    if module is not None and not (
+        isinstance(method, valuators.TrainedValuator) and hasattr(method.settings, "net")
+    ):
         raise SettingsError(f"{valuator} trains no net, so it takes no module of your own.")
     shared = valuators.Shared(extractor, module=module)
     return method.value(

@@ -30,8 +30,9 @@ class ValuationResult:
         status: one sentence: what was done, and what was repaired on the way.
         stats: ridge, clamps, duplicates, seconds per stage, device, plan; JSON-able.
         tables: further tables by name, where a method makes any.
-        detects_mislabels: low values mean wrong labels, so that where `flagged` is None as many
-            of the lowest may be flagged as labels are estimated to be wrong.
+        detects_mislabels: low values mean wrong labels: the method takes part in the consensus,
+            and where `flagged` is None as many of the lowest are flagged as labels are estimated
+            to be wrong.
         trace: values over training, of methods that follow it.
         arrays: further arrays by name; those of the samples have n rows, NaN where a sample was
             not scored.
@@ -54,7 +55,7 @@ class ValuationResult:
     status: str = ""
     stats: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    detects_mislabels: bool = False
+    detects_mislabels: bool = True
     trace: Trace | None = None
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 

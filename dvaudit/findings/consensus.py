@@ -30,8 +30,7 @@ def consensus(
 
     Args:
         results: by method name, each over the same n samples.
-        detectors: names of the methods that count; None for all that flag samples or rank
-            them by suspicion.
+        detectors: names of the methods that count; None for all that detect mislabels.
 
     Raises:
         SettingsError: a detector that has no result.
@@ -43,7 +42,13 @@ def consensus(
     number = count(len(names), "method", "methods")
     how = f"{number}: {', '.join(names)}." if names else "No method ranks samples."
     return Consensus(
-        suspicion, suspicion_ranks(suspicion), _majority(chosen, n), suggested, margins, how
+        suspicion,
+        suspicion_ranks(suspicion),
+        _majority(chosen, n),
+        suggested,
+        margins,
+        how,
+        judges=any(result.flagged is not None for result in chosen),
     )
 
 
@@ -60,11 +65,7 @@ def _detectors(
     results: Mapping[str, ValuationResult], detectors: Collection[str] | None
 ) -> list[str]:
     if detectors is None:
-        return [
-            name
-            for name, result in results.items()
-            if result.flagged is not None or result.detects_mislabels
-        ]
+        return [name for name, result in results.items() if result.detects_mislabels]
     missing = [name for name in detectors if name not in results]
     if missing:
         raise SettingsError(

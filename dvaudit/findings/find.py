@@ -63,7 +63,11 @@ def find(
     if rate is not None:
         results = flag_lowest(results, rate.rate)
     found = spared(consensus(results, len(data), detectors=detectors), data.trusted)
-    groups = duplicates.grouped(data.hashes, neighbours)
+    # On a line all samples of one sign have the same direction, so only content tells copies.
+    on_a_line = matrix.shape[1] == 1
+    groups = (
+        duplicates.exact(data.hashes) if on_a_line else duplicates.grouped(data.hashes, neighbours)
+    )
     conflict = duplicates.conflicts(groups.group, data.labels)
     given = data.label_text()
     copies = duplicates.table(groups, conflict, data.ids, given, found.ranks)

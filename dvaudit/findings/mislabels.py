@@ -53,7 +53,7 @@ def _class_reasons(data: Dataset, found: Consensus, neighbours: Neighbours) -> N
         elif found.flagged[i]:
             out[i] = _doubted(facts, given)
         else:
-            out[i] = _unflagged(facts, given)
+            out[i] = _unflagged(facts, given, found.judges)
     return out
 
 
@@ -93,13 +93,14 @@ def _doubted(near: _Near, given: str) -> str:
     return text + "."
 
 
-def _unflagged(near: _Near, given: str) -> str:
+def _unflagged(near: _Near, given: str, judged: bool) -> str:
     if not near.total:
         return "No other sample to compare with."
     text = _share_of(near, given)
     if near.top and near.top != given and near.top_count > near.given:
         text += f" and {_count_is(near.top_count)} labelled {near.top}"
-        text += f"; the scores still agree with {given}"
+        if judged:
+            text += f"; the scores still agree with {given}"
     return text[0].upper() + text[1:] + "."
 
 
@@ -168,8 +169,10 @@ def _target_reasons(data: Dataset, found: Consensus, neighbours: Neighbours) -> 
             )
         elif found.flagged[i]:
             out[i] = f"The scores speak against {targets[i]:.6g}{around}."
-        else:
+        elif found.judges:
             out[i] = f"{targets[i]:.6g} agrees with the prediction of the others{around}."
+        else:
+            out[i] = f"Its target is {targets[i]:.6g}{around}."
     return out
 
 

@@ -87,6 +87,7 @@ class Consensus:
         suggested_labels: (n,) label text or None.
         margins: (n,) float64, positive = another label is preferred; NaN where no method says.
         how: the rule in words.
+        judges: whether any method calls labels right or wrong, rather than only ranking them.
     """
 
     suspicion: NDArray[np.float64]
@@ -95,6 +96,7 @@ class Consensus:
     suggested_labels: NDArray[np.object_]
     margins: NDArray[np.float64]
     how: str
+    judges: bool = True
 
 
 @dataclass(frozen=True)

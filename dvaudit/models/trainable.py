@@ -124,7 +124,13 @@ def own_net(module: object, example: Tensor, outputs: int, *, seed: int) -> nn.M
 
 def _copied(module: object, shape: Shape, outputs: int) -> nn.Module:
     if callable(module) and not isinstance(module, nn.Module):
-        module = module(shape, outputs)
+        try:
+            module = module(shape, outputs)
+        except Exception as error:
+            raise UnsuitableDataError(
+                f"The given function of a net failed for shape {shape} and {outputs} outputs: "
+                f"{type(error).__name__}: {error}. Mend it."
+            ) from error
     if not isinstance(module, nn.Module):
         raise SettingsError(
             "A net of your own is a torch.nn.Module, or a function of (shape, outputs) that "

@@ -71,7 +71,7 @@ def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
         )
     st.markdown("## Features")
     extractor = _extractor(dataset)
-    with st.expander("Settings", icon=":material/tune:"):
+    with st.expander("Settings", icon=":material/tune:", key="audit_settings"):
         settings = {}
         for info in infos:
             if info.name in chosen:

@@ -28,6 +28,7 @@ UNITS = {
     "liveval": "epoch",
     "tracin": "epoch",
 }
+BACKWARDS = ("dvemb",)  # valued from the end of a training to its start, when it is over
 MOST_CLASSES = 10
 BAND = (0.025, 0.975)  # 95 % of the samples lie between
 KNOWN_ENOUGH = 0.8  # of the lowest 10 %, to call a ranking known

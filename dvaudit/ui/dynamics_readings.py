@@ -14,8 +14,6 @@ from dvaudit.ui.contributors_charts import show
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import plain
 
-BACKWARDS = ("dvemb",)  # valued from the end of a training to its start, when it is over
-
 
 def early_detection(trace: StoredTrace, method: str) -> None:
     """Show how early the ranking at the end of a training is known."""
@@ -36,7 +34,7 @@ def early_detection(trace: StoredTrace, method: str) -> None:
         "correlation of 1): the end is "
         "compared with itself, and values so far hold what came before."
     )
-    if method in BACKWARDS:
+    if method in maths.BACKWARDS:
         said += (
             f" {plain(method)} is computed backwards, when the training is over: this says which "
             "epochs made the ranking, not how soon a training could be stopped."

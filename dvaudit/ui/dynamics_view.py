@@ -31,8 +31,9 @@ _TABS = ("Values", "Samples", "Early detection", "Phases")
 
 
 def following(run: RunRecord) -> list[str]:
-    """Return the methods asked of an audit that follow a training."""
-    return [name for name in run.params.get("valuators", ()) if name in maths.UNITS]
+    """Return the methods asked of an audit that tell of a training while it goes on."""
+    told = maths.UNITS.keys() - set(maths.BACKWARDS)
+    return [name for name in run.params.get("valuators", ()) if name in told]
 
 
 def what_to_run(task: Task | None) -> str:

@@ -67,7 +67,7 @@ def key_figures(ws: Workspace, run: RunRecord) -> None:
         _figure(
             "Wrong labels, estimated",
             "unknown" if rate["rate"] is None else f"{rate['rate']:.1%}",
-            "no estimate for this data"
+            "no estimate"
             if rate["low"] is None
             else f"{rate['low']:.1%} to {rate['high']:.1%} (95%)",
             help=rate["how"],

@@ -161,17 +161,31 @@ def require_audit(ws: Workspace) -> tuple[DatasetRecord, RunRecord]:
     dataset = require_dataset(ws)
     run = current(ws).run
     if run is None or run.status is not RunStatus.DONE:
-        live = run is not None and run.status.is_live
         empty_state(
-            "The audit is still running" if live else "No finished audit yet",
-            "The Audit page shows how far it is. Results appear here when it is done."
-            if live
-            else f"Run an audit of {plain(dataset.name)} to see which labels look wrong.",
+            *_without_results(dataset, run),
             "pages/audit.py",
             "Go to Audit",
         )
         st.stop()
     return dataset, run
+
+
+def _without_results(dataset: DatasetRecord, run: RunRecord | None) -> tuple[str, str]:
+    """Return why there is nothing to show of the chosen audit, and what to do."""
+    if run is None:
+        return (
+            "No finished audit yet",
+            f"Run an audit of {plain(dataset.name)} to see which labels look wrong.",
+        )
+    if run.status.is_live:
+        return (
+            "The audit is still running",
+            "The Audit page shows how far it is. Results appear here when it is done.",
+        )
+    return (
+        "The chosen audit has no results",
+        f"It ended as {run.status}. Choose another audit at the left, or run it again.",
+    )
 
 
 def empty_state(title: str, text: str, page: str | None = None, action: str = "") -> None:

@@ -143,6 +143,7 @@ class ContributorValuator(Method):
             status=f"Measured against {split.words}. {scores.status}",
             stats=stats,
             tables=scores.tables,
+            detects_mislabels=False,
         )
 
 

@@ -161,7 +161,7 @@ class DvEmb(TrainedValuator):
             status=self._status(runs),
             stats=self._stats(runs),
             tables={"phases": _phase_table(phases)},
-            trace=_trace(influence / asked.rate, phases),
+            trace=_trace(influence, phases),
             arrays={} if kept is None else {"embeddings": kept.sums},
             other_arrays={}
             if kept is None
@@ -220,7 +220,7 @@ def _phase_table(phases: NDArray[np.float64]) -> pd.DataFrame:
     return frame
 
 
-def _trace(scaled: NDArray[np.float64], phases: NDArray[np.float64]) -> Trace:
-    """Return influence by epoch divided by the rate; times the rate it adds up to the values."""
-    points = np.arange(1, len(scaled) + 1, dtype=np.float64)
-    return Trace(points, scaled.astype(np.float32), "epoch", False, phases[:, 3])
+def _trace(influence: NDArray[np.float64], phases: NDArray[np.float64]) -> Trace:
+    """Return influence by epoch, which adds up to the values."""
+    points = np.arange(1, len(influence) + 1, dtype=np.float64)
+    return Trace(points, influence.astype(np.float32), "epoch", True, phases[:, 3])

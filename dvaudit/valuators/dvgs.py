@@ -159,6 +159,8 @@ def _status(runs: list[Run], asked: Dvgs.Settings) -> str:
             f" The learning rate was lowered from {asked.rate:g} to {runs[0].rate:.2g}, because "
             "the trusted samples were memorised within a few steps."
         )
+    if runs[0].autoencoder:
+        text += " The net is an autoencoder: it learns the inputs and looks at no label."
     absent = runs[0].absent
     if absent:
         text += (

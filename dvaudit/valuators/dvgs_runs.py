@@ -46,6 +46,7 @@ class Run:
         largest, last: |gT|.
         degenerate: pairs of look and sample where a gradient had no direction.
         absent: classes without a trusted sample.
+        autoencoder: the net learned its inputs, not labels.
     """
 
     values: NDArray[np.float64]
@@ -59,6 +60,7 @@ class Run:
     last: float
     degenerate: int
     absent: list[str]
+    autoencoder: bool
 
 
 def run_all(problem: TrainingProblem, asked: Dvgs.Settings) -> list[Run]:
@@ -129,6 +131,7 @@ def _run(problem: TrainingProblem, asked: Dvgs.Settings, restart: int, rate: flo
         last=found.target_norm,
         degenerate=degenerate,
         absent=absent,
+        autoencoder=unlabelled,
     )
 
 

@@ -73,8 +73,8 @@ def net_setting() -> Any:
     """Declare `net`."""
     return setting(
         "auto",
-        "Net that is trained; auto: an MLP with two hidden layers of 100 on vectors. lenet5, resnet "
-        "and those of torchvision take pictures, attention takes text columns.",
+        "Net that is trained; auto: an MLP with two hidden layers of 100 on vectors. lenet5, "
+        "resnet and those of torchvision take pictures, attention takes text columns.",
         choices=NETS,
     )
 

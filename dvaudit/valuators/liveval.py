@@ -131,10 +131,11 @@ class LiveVal(TrainedValuator):
                     part(problem.progress, index / asked.runs, (index + 1) / asked.runs),
                 )
                 for index, seed in enumerate(fitting.run_seeds(problem.seed, asked.runs))
-            ]
+            ],
+            problem,
         )
 
-    def _scores(self, runs: Sequence[Run]) -> Scores:
+    def _scores(self, runs: Sequence[Run], problem: TrainingProblem) -> Scores:
         asked, first = self.settings, runs[0]
         times = np.mean([run.times for run in runs], axis=0)
         reached = np.cumsum(np.mean([run.parts for run in runs], axis=0), axis=0)
@@ -148,7 +149,7 @@ class LiveVal(TrainedValuator):
                 "live_mean": reached[-1] / np.maximum(times, 1),
                 "times_valued": times,
             },
-            status=self._status(runs),
+            status=self._status(runs, problem),
             stats={
                 "steps": first.marks[-1],
                 "parameters": first.parameters,
@@ -162,8 +163,10 @@ class LiveVal(TrainedValuator):
             trace=_trace(runs, reached, scale),
         )
 
-    def _status(self, runs: Sequence[Run]) -> str:
+    def _status(self, runs: Sequence[Run], problem: TrainingProblem) -> str:
         asked, first = self.settings, runs[0]
+        name = f"the net '{'mlp' if asked.net == 'auto' else asked.net}'"
+        net = name if problem.module is None else "the given net"
         times = "once" if len(runs) == 1 else f"{len(runs):,} times from other random starts"
         falling = ", falling to 0 along a cosine" if asked.schedule == "cosine" else ""
         rest = f", momentum {asked.momentum:g}" if asked.momentum else ""
@@ -174,7 +177,7 @@ class LiveVal(TrainedValuator):
             else "the trained net"
         )
         return (
-            f"Trained the net '{asked.net}' ({first.parameters:,} parameters) {times}: "
+            f"Trained {net} ({first.parameters:,} parameters) {times}: "
             f"{asked.epochs:,} epochs of {first.steps:,} steps by batches of {asked.batch:,}, "
             f"learning rate {asked.rate:g}{falling}{rest}. Each step of a sample is measured "
             f"against {ahead}. Values are of this training and its order of samples, another seed "

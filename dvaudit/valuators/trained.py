@@ -119,6 +119,8 @@ class TrainedValuator(Method):
         }
         if "trusted" in self.needs:
             stats["trusted"] = split.words
+        if len(class_names) == 1:
+            words += "Only one class occurs, so there is nothing to tell apart. "
         scores = replace(scores, status=f"{words}{scores.status}")
         return expand(self, data, rows, class_names, scores, stats)
 

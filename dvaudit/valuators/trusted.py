@@ -54,6 +54,12 @@ def given_split(data: Dataset, trusted: Dataset | None) -> Split | None:
                 "label; choose its label column."
             )
         words = f"the trusted set {trusted.name} ({count(len(known), 'sample')})"
+        own = {data.hashes[row] for row in labelled}
+        shared = sum(trusted.hashes[row] in own for row in known)
+        if shared:
+            words += (
+                f", of which {shared:,} are among the samples to value and vouch for themselves"
+            )
         return Split(joined(data, trusted), (labelled,), (len(data) + known,), words)
     if data.trusted is not None and data.trusted[labelled].any():
         marked = data.trusted[labelled]
@@ -103,9 +109,14 @@ def halves(data: Dataset, seed: int) -> Split:
         order = np.random.default_rng([seed, 17]).permutation(len(labelled))
         blocks = [np.sort(half) for half in np.array_split(order, 2)]
     one, two = labelled[blocks[0]], labelled[blocks[1]]
+    doubt = (
+        "it may be as noisy as the rest"
+        if data.task is Task.UNSUPERVISED
+        else "its labels may be wrong like all others"
+    )
     words = (
         f"the other half of the data, drawn at random ({len(one):,} and {len(two):,} samples), "
-        "because no trusted set was given: its labels may be wrong like all others"
+        f"because no trusted set was given: {doubt}"
     )
     return Split(data, (one, two), (two, one), words)
 

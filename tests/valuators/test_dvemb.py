@@ -99,8 +99,8 @@ def test_values_are_the_influences_of_the_run(curvature: Curvature, query: str) 
     assert result.flagged is not None
     np.testing.assert_array_equal(result.flagged, result.values < 0)
     assert result.trace is not None
-    assert not result.trace.additive
-    np.testing.assert_allclose(result.trace.values, by_epoch / 0.2, rtol=1e-3, atol=1e-6)
+    assert result.trace.additive
+    np.testing.assert_allclose(result.trace.values, by_epoch, rtol=1e-3, atol=1e-6)
 
 
 def test_phases_tell_each_epochs_influence_norm_and_loss() -> None:
@@ -108,7 +108,7 @@ def test_phases_tell_each_epochs_influence_norm_and_loss() -> None:
     phases = result.tables["phases"]
     assert result.trace is not None
     assert phases["epoch"].tolist() == [1, 2, 3]
-    scaled = result.trace.values.astype(np.float64)
+    scaled = result.trace.values.astype(np.float64) / 0.2
     np.testing.assert_allclose(phases["magnitude"], np.abs(scaled).mean(1), rtol=1e-5)
     np.testing.assert_allclose(phases["influence"], scaled.sum(1), rtol=1e-4)
     np.testing.assert_array_equal(phases["training_loss"], result.trace.losses)
