@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,18 +13,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dvaudit import findings, reporting, reports, valuators
-from dvaudit.core.dataset import Dataset
+from dvaudit.core.dataset import Dataset, Kind, Task
 from dvaudit.core.device import resolve_device
 from dvaudit.core.errors import SettingsError
+from dvaudit.core.joining import take
 from dvaudit.core.progress import Progress, part, silent
 from dvaudit.core.result import ValuationResult
+from dvaudit.core.sampling import stratified_rows
 from dvaudit.core.trace import Watch, unwatched
 from dvaudit.findings import Findings
 from dvaudit.valuators import Level
 
 SCHEMA_VERSION = 1
+RATE_ROWS = 2000  # samples that tell the share of wrong labels within two percent or so
 RECORDED_PACKAGES = ("dvaudit", "numpy", "pandas", "scipy", "scikit-learn", "torch", "pillow")
 
 
@@ -180,6 +184,7 @@ def audit(
         data,
         vectors.matrix,
         of_samples,
+        rate=_rate_beside(data, vectors.matrix, of_samples, seed, place),
         progress=_named(part(progress, 0.8, 1.0), "Findings"),
     )
     record = {
@@ -205,6 +210,39 @@ def audit(
     progress(1.0, "Done")
     of_contributors = {name: made for name, made in results.items() if name not in of_samples}
     return Audit(data, of_samples, found, record, of_contributors)
+
+
+def _rate_beside(
+    data: Dataset,
+    matrix: NDArray[np.floating],
+    results: Mapping[str, ValuationResult],
+    seed: int,
+    device: str,
+) -> findings.ErrorRate | None:
+    """Estimate the share of wrong labels where methods rank samples and none scores classes.
+
+    By kernel-loo on at most RATE_ROWS samples: how many of a ranking to flag follows from it.
+    """
+    ranked = [result for result in results.values() if result.detects_mislabels]
+    if (
+        data.task is not Task.CLASSIFICATION
+        or data.labels is None
+        or not ranked
+        or any(result.class_scores is not None for result in ranked)
+    ):
+        return None
+    labelled = np.flatnonzero(data.labelled)
+    rows = labelled[stratified_rows(data.labels[labelled].astype(np.int64), RATE_ROWS, seed)]
+    part_of = replace(
+        take(data, rows),
+        kind=Kind.VECTOR,
+        images=None,
+        table=None,
+        vectors=matrix[rows].astype(np.float64),
+    )
+    name = "kernel-loo"
+    scored = valuators.get(name).value(part_of, seed=seed, device=device)
+    return findings.label_rate(part_of, {name: scored})
 
 
 def _methods(

@@ -176,3 +176,19 @@ def test_rankers_are_flagged_by_the_estimated_share() -> None:
     assert found["own"].flagged is own.flagged
     assert found["other"].flagged is None
     assert flag_lowest({"ranker": ranker}, None)["ranker"].flagged is None
+
+
+def test_a_ranking_alone_is_flagged_by_the_share_that_kernel_loo_estimates() -> None:
+    rng = np.random.default_rng(0)
+    codes = np.arange(200) % 2
+    labels = codes.copy()
+    labels[:30] = 1 - labels[:30]
+    data = vector_dataset(5 * np.eye(2, 6)[codes] + rng.normal(size=(200, 6)), labels)
+    audit = dvaudit.audit(data, ["aum"])
+    rate = audit.findings.error_rate.rate
+    assert rate is not None
+    assert rate == pytest.approx(0.15, abs=0.03)
+    frame = audit.to_frame()
+    assert frame["flagged"].sum() == round(200 * rate)
+    assert frame["flagged"][:30].mean() > 0.9
+    assert list(audit.results) == ["aum"]

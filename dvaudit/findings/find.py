@@ -39,6 +39,7 @@ def find(
     results: Mapping[str, ValuationResult],
     *,
     detectors: Collection[str] | None = None,
+    rate: ErrorRate | None = None,
     progress: Progress = silent,
 ) -> Findings:
     """Return the findings of `data`.
@@ -46,6 +47,7 @@ def find(
     Args:
         matrix: (n, d) finite feature vectors in dataset order.
         results: what the methods said, by method name.
+        rate: share of wrong labels as estimated otherwise, for where no method scores classes.
         detectors: the methods that form the consensus; None for all that flag samples.
 
     Raises:
@@ -59,7 +61,8 @@ def find(
         codes = data.labels.astype(np.int64)
     neighbours = near(matrix, codes, NEIGHBOURS, part(progress, 0.0, 0.9))
     progress(0.9, "describing what was found")
-    rate = _label_rate(data, results)
+    if rate is None or any(result.class_scores is not None for result in results.values()):
+        rate = label_rate(data, results)
     if rate is not None:
         results = flag_lowest(results, rate.rate)
     found = spared(consensus(results, len(data), detectors=detectors), data.trusted)
@@ -143,7 +146,7 @@ def _ranks_in_class(data: Dataset, found: Consensus) -> NDArray[np.float64]:
     return class_ranks(found.ranks, data.label_text())
 
 
-def _label_rate(data: Dataset, results: Mapping[str, ValuationResult]) -> ErrorRate | None:
+def label_rate(data: Dataset, results: Mapping[str, ValuationResult]) -> ErrorRate | None:
     """Return the estimated share of wrong labels; None for numeric targets."""
     if data.task is Task.REGRESSION:
         return None
