@@ -58,7 +58,7 @@ class DvEmb(TrainedValuator):
         net: str = fitting.net_setting()
         epochs: int = fitting.epochs_setting(10)
         batch: int = fitting.batch_setting()
-        rate: float = fitting.rate_setting(0.01)
+        rate: float = fitting.rate_setting(0.02)
         runs: int = fitting.runs_setting(1)
         curvature: str = setting(
             "gauss_newton",
@@ -84,12 +84,20 @@ class DvEmb(TrainedValuator):
             "Keep embeddings that answer the influence on any trusted sample at once, where they "
             "take 1 GB and a quarter of the free memory at most.",
         )
+        components: int | None = setting(
+            256,
+            "Leading principal components that vectors are reduced to: fewer parameters, which "
+            "embeddings describe more closely. Empty: all features as they are.",
+            low=1,
+            high=100_000,
+        )
         projection: int = setting(
             1024, "Numbers that an embedding has for each layer at most.", low=1, high=65_536
         )
 
     def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:
         asked = self.settings
+        dimensions = min(dimensions, asked.components or dimensions)
         steps = asked.epochs * max(1, -(-samples // asked.batch))
         parameters = fitting.parameters_of(asked.net, dimensions, classes)
         plan = dvemb_plan.plan_points(
@@ -116,9 +124,12 @@ class DvEmb(TrainedValuator):
         """Value the samples; the unit is that of the loss, summed over the run's steps."""
         # These load torch, which listing the methods does not.
         from dvaudit.gradients import Curvature
+        from dvaudit.valuators.components import reduced
         from dvaudit.valuators.dvemb_run import RunSettings, run_once
 
         asked = self.settings
+        if asked.components is not None:
+            problem = reduced(problem, asked.components)
         told = RunSettings(
             asked.net,
             asked.epochs,
