@@ -106,7 +106,7 @@ def _unit(part: pd.DataFrame) -> str:
 def _words(dataset: DatasetRecord, part: pd.DataFrame, method: str, training: int) -> str:
     every = maths.all_lines(part)
     last = every.iloc[-1]
-    said = [f"{plain(method)}, {_unit(part)} {last['point']:,g}"]
+    said = [f"{plain(method)}, {_unit(part)} {last['point']:,.3g}"]
     if training:
         said[0] += f" of training {training + 1}"
     if pd.notna(last["loss"]):

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from dvaudit.core.dataset import Task
+from dvaudit.core.errors import some
 from dvaudit.core.machine import Cost, Machine, size_text
 from dvaudit.core.settings import setting
 from dvaudit.core.trace import Trace
+from dvaudit.core.words import count
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -164,8 +166,9 @@ def _status(runs: list[Run], asked: Dvgs.Settings) -> str:
     absent = runs[0].absent
     if absent:
         text += (
-            f" {len(absent)} classes have no trusted sample ({', '.join(absent[:5])}), so the "
-            "labels of their samples can only look wrong; add trusted samples of them."
+            f" {count(len(absent), 'class has', 'classes have')} no trusted sample "
+            f"({some(absent)}), so the labels of their samples can only look wrong; add trusted "
+            "samples of them."
         )
     return text
 
