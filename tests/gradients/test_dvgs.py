@@ -126,6 +126,18 @@ def test_stored_restarts_on_mini_batches(cases: Case) -> None:
     np.testing.assert_allclose(found.mean(0), cases["adam_mini_oracle"], rtol=0, atol=1e-12)
 
 
+def test_dropout_is_off_and_shrinks_the_reference_only(cases: Case) -> None:
+    """Its masks cannot be drawn again; values have its shape and range, and rank alike."""
+    found = _run(cases, "dropout_half", _adam(1e-3)).numpy()
+    stored = cases["dropout_half_iter_sims"]
+    assert found.shape == stored.shape
+    assert np.abs(found).max() <= 1
+    again = _run(cases, "dropout_half", _adam(1e-3)).numpy()
+    np.testing.assert_array_equal(found, again)
+    assert np.corrcoef(found.mean(0), cases["dropout_half_mean"])[0, 1] > 0.5
+    assert np.abs(stored.mean(0)).mean() < np.abs(found.mean(0)).mean()
+
+
 def test_every_reproducible_case_is_tested(cases: Case) -> None:
     stored = {key.removesuffix("_iter_sims") for key in cases if key.endswith("_iter_sims")}
     assert stored == {*CASES, "balanced", "adam_mini", "dropout_half"}
