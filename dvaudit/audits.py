@@ -37,6 +37,7 @@ from dvaudit.influences import (
 )
 from dvaudit.pipeline import Audit, audit, value
 from dvaudit.readers import Preview, load, preview
+from dvaudit.selftests import kinds_for, selftests_of, start_selftest
 from dvaudit.store import RunKind, RunRecord, Workspace
 from dvaudit.stored import latest, load_like, load_stored, load_trusted, queue, ready
 from dvaudit.trainings import estimate_training, start_training, trainings_of
@@ -65,6 +66,7 @@ __all__ = [
     "followed",
     "influence_by_class",
     "influence_on",
+    "kinds_for",
     "latest_audit",
     "latest_contributors",
     "load",
@@ -79,11 +81,13 @@ __all__ = [
     "preview",
     "queries_of",
     "resume",
+    "selftests_of",
     "set_cut_off",
     "silent",
     "start_audit",
     "start_contributors",
     "start_import",
+    "start_selftest",
     "start_training",
     "trace_of",
     "traced",

@@ -21,7 +21,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dvaudit.serving",),
     ("dvaudit",),
     ("dvaudit.audits",),
-    ("dvaudit.contributions", "dvaudit.dynamics", "dvaudit.influences", "dvaudit.trainings"),
+    (
+        *("dvaudit.contributions", "dvaudit.dynamics", "dvaudit.influences", "dvaudit.selftests"),
+        "dvaudit.trainings",
+    ),
     ("dvaudit.stored",),
     ("dvaudit.pipeline",),
     ("dvaudit.exporting",),

@@ -4,6 +4,17 @@ Pure functions on arrays and results; importing them loads neither torch nor sci
 """
 
 from dvaudit.core.cut_off import CutBy, CutOff
+from dvaudit.findings.agreement import (
+    RankIntervals,
+    disagreement,
+    firm_first,
+    most_disputed,
+    overlaps,
+    rank_correlations,
+    rank_intervals,
+    rank_shares,
+    reliability,
+)
 from dvaudit.findings.classes import class_table, classes_at, confusion_table, confusions_among
 from dvaudit.findings.consensus import consensus
 from dvaudit.findings.cutoff import (
@@ -13,10 +24,19 @@ from dvaudit.findings.cutoff import (
     cut_at_share,
     flags,
 )
+from dvaudit.findings.detection import (
+    Recommendation,
+    auroc,
+    mean_scores,
+    recall_at,
+    recall_curve,
+    recommend,
+    review_grid,
+)
 from dvaudit.findings.early import early_detection, so_far
 from dvaudit.findings.effort import neighbour_seconds
 from dvaudit.findings.error_rate import estimate_error_rate
-from dvaudit.findings.find import find
+from dvaudit.findings.find import find, label_rate
 from dvaudit.findings.kinds import (
     Finding,
     at_cut_off,
@@ -29,6 +49,15 @@ from dvaudit.findings.kinds import (
 from dvaudit.findings.mislabels import reasons
 from dvaudit.findings.neighbours import nearest
 from dvaudit.findings.outliers import find_outliers
+from dvaudit.findings.planting import (
+    Plant,
+    Planted,
+    check_share,
+    confusion_pairs,
+    plant_flips,
+    plant_noise,
+    takes_noise,
+)
 from dvaudit.findings.types import (
     Consensus,
     DuplicateGroups,
@@ -49,27 +78,51 @@ __all__ = [
     "Findings",
     "Neighbours",
     "Outliers",
+    "Plant",
+    "Planted",
+    "RankIntervals",
+    "Recommendation",
     "at_cut_off",
     "atypical",
+    "auroc",
+    "check_share",
     "class_table",
     "classes_at",
+    "confusion_pairs",
     "confusion_table",
     "confusions_among",
     "consensus",
     "cut_at_margin",
     "cut_at_rank",
     "cut_at_share",
+    "disagreement",
     "early_detection",
     "estimate_error_rate",
     "find",
     "find_outliers",
+    "firm_first",
     "flags",
     "kind_of",
     "kinds",
+    "label_rate",
     "looked_for_atypical",
+    "mean_scores",
+    "most_disputed",
     "nearest",
     "neighbour_seconds",
+    "overlaps",
+    "plant_flips",
+    "plant_noise",
+    "rank_correlations",
+    "rank_intervals",
+    "rank_shares",
     "reason_of",
     "reasons",
+    "recall_at",
+    "recall_curve",
+    "recommend",
+    "reliability",
+    "review_grid",
     "so_far",
+    "takes_noise",
 ]

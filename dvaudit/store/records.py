@@ -30,6 +30,7 @@ class RunKind(StrEnum):
     AUDIT = "audit"
     CONTRIBUTORS = "contributors"
     TRAINING = "training"
+    SELFTEST = "selftest"
 
 
 class RunStatus(StrEnum):

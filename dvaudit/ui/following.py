@@ -17,6 +17,7 @@ _WHAT = {
     RunKind.AUDIT: "Audit",
     RunKind.CONTRIBUTORS: "Valuation",
     RunKind.TRAINING: "Training",
+    RunKind.SELFTEST: "Self-test",
 }
 _STOPPED = {
     RunStatus.FAILED: "failed",

@@ -25,6 +25,7 @@ PAGES = {
         ("contributors", "Contributors", ":material/groups:"),
         ("dynamics", "Dynamics", ":material/show_chart:"),
         ("influence", "Influence", ":material/hub:"),
+        ("compare", "Compare", ":material/compare_arrows:"),
         ("export", "Export", ":material/download:"),
     ),
 }

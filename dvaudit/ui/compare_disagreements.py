@@ -1,0 +1,175 @@
+"""The Disagreements tab: the samples that two methods place furthest apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dvaudit import audits, findings
+from dvaudit.core.dataset import Kind
+from dvaudit.core.decisions import Decision
+from dvaudit.findings import flags
+from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.ui import compare_charts as charts
+from dvaudit.ui import compare_data as data
+from dvaudit.ui import frames
+from dvaudit.ui.compare_agreement import enough_methods
+from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.sample_facts import suggested_label, text_or_none, verdict_text
+from dvaudit.ui.samples_view import open_sample, sample_table
+from dvaudit.ui.session import empty_state
+from dvaudit.ui.words import count, plain
+
+STEP, MOST = 24, 240
+SHOWN_FEATURES = 12
+_SHOWN = "disagreements_shown"
+_BOTH, _ONE, _OTHER = "both", "first", "second"
+
+
+def disagreements(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
+    """Show the choice of two methods, and the samples on which they differ most."""
+    frame = frames.findings(ws, run)
+    if not enough_methods(run, frame):
+        return
+    one, other, side = _choose(ws, run, data.rankings(frame))
+    if one == other:
+        empty_state("One method twice", "Choose two different ones: a method agrees with itself.")
+        return
+    differences = data.differences(ws, run, one, other)
+    order = findings.most_disputed(_of_side(differences, side))
+    if not len(order):
+        empty_state(
+            "No disagreement", "On this side there is no sample that both scored and rank apart."
+        )
+        return
+    shown = order[: min(int(st.session_state.get(_SHOWN, STEP)), MOST)]
+    st.caption(
+        f"{len(shown):,} of {count(len(order), 'sample')}, the furthest apart first. Two places, "
+        f"by {plain(one)} and by {plain(other)}: 0% is the most suspicious of all, 100% the least."
+    )
+    places = [data.shares(ws, run, name) for name in (one, other)]
+    flagged = flags(frame, ws.cut_off(run.id))
+    decisions = audits.decisions(ws, dataset.id)
+    if dataset.kind is Kind.IMAGE:
+        cards = [_card(frame, int(at), places, flagged, decisions) for at in shown]
+        opened = gallery(dataset.id, cards, key="disagreements", size=112)
+        if opened is not None:
+            open_sample(opened)
+    else:
+        rows = _rows(frames.features(ws, dataset), frame, shown, places, (one, other), decisions)
+        sample_table(rows, shown, key=f"disagreement_rows_{one}_{other}_{side}")
+    _more(len(order), len(shown))
+
+
+def _choose(ws: Workspace, run: RunRecord, names: list[str]) -> tuple[str, str, str]:
+    """Draw the choices; at first the two methods that agree least."""
+    pairs = [
+        pair[1:]
+        for pair in charts.pairs_of(data.correlations(ws, run))
+        if data.CONSENSUS not in pair[1:]
+    ]
+    first = pairs[0] if pairs else (names[0], names[1])
+    left, right, sides = st.columns([1, 1, 2], vertical_alignment="bottom")
+    chosen = [
+        place.selectbox(
+            label,
+            names,
+            names.index(start),
+            key=f"compare_{key}_{run.id}",
+            on_change=_from_the_start,
+            persist_state="session",
+        )
+        for place, label, start, key in (
+            (left, "First method", first[0], _ONE),
+            (right, "Second method", first[1], _OTHER),
+        )
+    ]
+    words = {
+        _BOTH: "Either way",
+        _ONE: f"{plain(chosen[0])} suspects more",
+        _OTHER: f"{plain(chosen[1])} suspects more",
+    }
+    side = sides.segmented_control(
+        "Which samples",
+        list(words),
+        format_func=lambda key: words[key],
+        default=_BOTH,
+        required=True,
+        key="compare_side",
+        on_change=_from_the_start,
+    )
+    return chosen[0], chosen[1], side or _BOTH
+
+
+def _from_the_start() -> None:
+    st.session_state.pop(_SHOWN, None)
+
+
+def _of_side(differences: NDArray[np.float64], side: str) -> NDArray[np.float64]:
+    """Return the differences that lie on a side, NaN for the others and where there is none."""
+    keep = {_BOTH: differences != 0, _ONE: differences < 0, _OTHER: differences > 0}[side]
+    return np.where(keep, differences, np.nan)
+
+
+def _card(
+    frame: pd.DataFrame,
+    at: int,
+    places: list[NDArray[np.float64]],
+    flagged: NDArray[np.bool_],
+    decisions: dict[str, Decision],
+) -> Card:
+    name = str(frame["id"].iat[at])
+    decision = decisions.get(name)
+    return Card(
+        position=at,
+        label=text_or_none(frame["given_label"].iat[at]) or "no label",
+        value=" / ".join(f"{place[at]:.0%}" for place in places),
+        flagged=bool(flagged[at]),
+        suggestion=suggested_label(frame, at) if flagged[at] else None,
+        verdict=None if decision is None else decision.verdict.value,
+        name=name,
+    )
+
+
+def _rows(
+    features: pd.DataFrame,
+    frame: pd.DataFrame,
+    shown: NDArray[np.int64],
+    places: list[NDArray[np.float64]],
+    names: tuple[str, str],
+    decisions: dict[str, Decision],
+) -> pd.DataFrame:
+    found = frame.iloc[shown]
+    columns: dict[str, Any] = {
+        "Id": found["id"].astype(str),
+        **{
+            f"Place by {name}": [f"{share:.1%}" for share in place[shown]]
+            for name, place in zip(names, places, strict=True)
+        },
+        "Given": found["given_label"],
+        "Suggested": [suggested_label(frame, int(at)) or "" for at in shown],
+    }
+    verdicts = [verdict_text(decisions.get(str(name))) for name in found["id"]]
+    if any(verdicts):
+        columns["Verdict"] = verdicts
+    taken = pd.DataFrame(columns).reset_index(drop=True)
+    own = features.iloc[shown, :SHOWN_FEATURES].reset_index(drop=True)
+    own = own.rename(columns=lambda name: f"{name} (column)" if name in taken else str(name))
+    return pd.concat([taken, own], axis=1)
+
+
+def _more(disputed: int, shown: int) -> None:
+    if shown >= disputed:
+        return
+    if shown >= MOST:
+        st.caption(f"The first {MOST:,} are shown; {disputed - MOST:,} more differ less.")
+        return
+
+    def grow() -> None:
+        st.session_state[_SHOWN] = shown + STEP
+
+    st.button(f"Show {STEP} more", icon=":material/expand_more:", on_click=grow)
