@@ -121,7 +121,7 @@ class Supervisor:
             status, error = RunStatus.CANCELLED, None
         elif returncode is None:
             status = RunStatus.INTERRUPTED
-            error = "The worker process is gone: the machine or the server was stopped. Resume it."
+            error = "The worker process is gone: the machine or the server was stopped. Start it again."
         else:
             status, error = RunStatus.FAILED, ending(returncode)
         self._ws.queue.finish(run.id, run.attempt, status, error)

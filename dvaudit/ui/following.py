@@ -103,7 +103,7 @@ def _stopped(ws: Workspace, run: RunRecord, change: Callable[[], None] | None) -
                     on_click=change,
                 )
             st.button(
-                "Try again" if run.status is RunStatus.FAILED else "Resume",
+                "Try again" if run.status is RunStatus.FAILED else "Start again",
                 key=f"resume_{run.id}",
                 icon=":material/refresh:",
                 on_click=_resume,

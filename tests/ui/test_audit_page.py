@@ -127,8 +127,8 @@ def test_a_running_audit_shows_stage_and_time_left_and_can_be_cancelled(
     ("status", "label", "said"),
     [
         (RunStatus.FAILED, "Try again", "not enough memory"),
-        (RunStatus.INTERRUPTED, "Resume", "not enough memory"),
-        (RunStatus.CANCELLED, "Resume", "was cancelled at 40%"),
+        (RunStatus.INTERRUPTED, "Start again", "not enough memory"),
+        (RunStatus.CANCELLED, "Start again", "was cancelled at 40%"),
     ],
 )
 def test_an_audit_that_stopped_says_why_and_goes_on(

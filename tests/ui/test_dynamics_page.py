@@ -146,7 +146,9 @@ def test_when_the_run_ends_the_page_shows_the_result(ws: Workspace, run: str) ->
     assert ws.queue.finish(live, ws.run(live).attempt, RunStatus.FAILED, "no memory")
     app.run()
     assert "no memory" in texts(app)
-    assert "Resume" in [b.label for b in app.button] or "Try again" in [b.label for b in app.button]
+    assert "Start again" in [b.label for b in app.button] or "Try again" in [
+        b.label for b in app.button
+    ]
 
 
 def test_an_audit_at_work_is_offered_beside_a_finished_one(ws: Workspace, run: str) -> None:
