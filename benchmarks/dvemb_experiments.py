@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from plots import write_lines
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
@@ -38,6 +39,7 @@ from dvaudit.models.trainable import trainable_net
 from dvaudit.valuators import Shared
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+FIGURES = Path(__file__).with_name("figures")
 N, BATCH, RATE = 2000, 16, 0.01
 FIFTH = 5
 
@@ -81,7 +83,15 @@ def phases(seeds: int) -> None:
         for step in influences(net, cross_entropy, data, run, query):
             each[step.step] = float(step.values.abs().mean()) / RATE
         tenths.append([part.mean() for part in np.array_split(each, 10)])
-    said = " ".join(f"{value:.2e}" for value in np.mean(tenths, axis=0))
+    mean = np.mean(tenths, axis=0)
+    write_lines(
+        FIGURES / "dvemb_phases.svg",
+        "Data Value Embedding: mean |influence| / rate over a run",
+        "tenth of the run",
+        "1",
+        {"mean of the seeds": (list(range(1, 11)), [float(value) for value in mean])},
+    )
+    said = " ".join(f"{value:.2e}" for value in mean)
     print(f"phases, mean |influence| / rate by tenth of the run: {said}", flush=True)
 
 

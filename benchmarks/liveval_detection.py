@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from plots import write_lines
 from torch import Tensor, nn
 
 import dvaudit
@@ -28,6 +29,7 @@ from dvaudit.models.trainable import trainable_net
 from dvaudit.valuators import Shared
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+FIGURES = Path(__file__).with_name("figures")
 SCORED, CORRUPTED = 100, (10, 20, 30, 40)
 RATE, BATCH, EPOCHS = 0.05, 64, 3
 BARS = {10: 4.5, 20: 14, 30: 22, 40: 32}
@@ -119,6 +121,20 @@ def flips(seeds: int, net: str = "mlp", epochs: int = EPOCHS) -> None:
             )
             rows.setdefault(k, []).append(found)
     report(f"MNIST 1 -> 7, {net}", rows, PAPER["flips"])
+    means = {k: np.mean(found, axis=0) for k, found in rows.items()}
+    lines = {
+        f"epoch {epoch + 1}": (list(means), [float(mean[epoch]) for mean in means.values()])
+        for epoch in range(epochs)
+    }
+    lines["paper"] = (list(means), list(PAPER["flips"]))
+    lines["chance"] = (list(means), [k * k / SCORED for k in means])
+    write_lines(
+        FIGURES / f"liveval_{net}.svg",
+        f"LiveVal, MNIST 1 to 7, {net}: wrong labels among the k lowest",
+        "k wrong labels among 100 scored",
+        "found",
+        lines,
+    )
 
 
 def noise(seeds: int) -> None:
