@@ -121,7 +121,9 @@ class Supervisor:
             status, error = RunStatus.CANCELLED, None
         elif returncode is None:
             status = RunStatus.INTERRUPTED
-            error = "The worker process is gone: the machine or the server was stopped. Start it again."
+            error = (
+                "The worker process is gone: the machine or the server was stopped. Start it again."
+            )
         else:
             status, error = RunStatus.FAILED, ending(returncode)
         self._ws.queue.finish(run.id, run.attempt, status, error)
