@@ -152,9 +152,11 @@ def _status(runs: list[Run], asked: Dvgs.Settings) -> str:
     stopped = [run.steps for run in runs if run.steps < asked.steps]
     text = f"Mean over {len(runs)} trainings of {asked.steps:,} steps."
     if stopped:
+        least, most = min(stopped), max(stopped)
+        span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         text = (
-            f"Mean over {len(runs)} trainings; {len(stopped)} stopped after {min(stopped):,} to "
-            f"{max(stopped):,} of {asked.steps:,} steps, when the trusted samples were learned."
+            f"Mean over {len(runs)} trainings; {len(stopped)} stopped after {span} of "
+            f"{asked.steps:,} steps, when the trusted samples were learned."
         )
     if runs[0].rate < asked.rate:
         text += (
