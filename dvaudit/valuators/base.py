@@ -169,7 +169,7 @@ class Valuator(Method):
         start = time.perf_counter()
         features = shared.features(data, seed=seed, device=device, progress=progress)
         rows = np.flatnonzero(data.labelled)
-        labels, class_names = _compact_labels(data, rows)
+        labels, class_names = compact_labels(data, rows)
         problem = Problem(
             data.task,
             features.matrix if len(rows) == len(data) else features.matrix[rows],
@@ -193,7 +193,7 @@ class Valuator(Method):
         return expand(self, data, rows, class_names, scores, stats)
 
 
-def _compact_labels(
+def compact_labels(
     data: Dataset, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64] | NDArray[np.float64], tuple[str, ...]]:
     """Return the labels of `rows`, codes renumbered over the classes that occur in them."""

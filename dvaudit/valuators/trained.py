@@ -16,7 +16,7 @@ from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.progress import Progress, part, silent
 from dvaudit.core.result import ValuationResult
 from dvaudit.core.trace import Watch
-from dvaudit.valuators.base import Level, Method, Scores, expand
+from dvaudit.valuators.base import Level, Method, Scores, compact_labels, expand
 from dvaudit.valuators.shared import Shared
 from dvaudit.valuators.trained_parts import merged
 from dvaudit.valuators.trusted import Split, given_split, halves, usable
@@ -218,8 +218,4 @@ def _placing(watch: Watch, rows: NDArray[np.int64], n: int) -> Watch:
 def _codes(data: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[Any], tuple[str, ...]]:
     if data.task is Task.UNSUPERVISED:
         return np.zeros(len(rows)), ()
-    assert data.labels is not None
-    if data.task is not Task.CLASSIFICATION:
-        return data.labels[rows].astype(np.float64), ()
-    present, codes = np.unique(data.labels[rows].astype(np.int64), return_inverse=True)
-    return codes.astype(np.int64), tuple(data.class_names[code] for code in present)
+    return compact_labels(data, rows)
