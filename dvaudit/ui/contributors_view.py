@@ -21,6 +21,7 @@ from dvaudit.ui.ranking import numbers
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import ago, count, duration, plain
 
+LONGEST_FIGURE = 15  # letters of a name that a key figure has room for
 PAPER = 1.0  # the factor of kappa as the run fixed it
 _TABS = ("Values", "Removing and adding", "Preference", "Table")
 
@@ -153,15 +154,22 @@ def _key_figures(table: pd.DataFrame, summary: dict[str, Any], kappa: float, fac
             "of this run" if factor == PAPER else f"{factor:.2g} times that of the run",
         )
         for label, ends in (("Most useful", order[:1]), ("Least useful", order[-1:])):
-            name = plain(str(table["contributor"].iat[ends[0]])) if ends else "none"
-            _figure(label, name, f"value {found[ends[0]]:.4g}" if ends else "no value")
+            name = str(table["contributor"].iat[ends[0]]) if ends else "none"
+            short = charts.shortened(name, LONGEST_FIGURE)
+            _figure(
+                label,
+                plain(short),
+                f"value {found[ends[0]]:.4g}" if ends else "no value",
+                help=None if short == name else plain(name),
+            )
 
 
-def _figure(label: str, value: str, note: str) -> None:
+def _figure(label: str, value: str, note: str, help: str | None = None) -> None:
     st.metric(
         label,
         value,
         note,
+        help=help,
         delta_color="off",
         delta_arrow="off",
         border=True,

@@ -20,6 +20,7 @@ from dvaudit import audits, readers
 from dvaudit.store import RunKind, RunStatus, Workspace
 from dvaudit.ui import contributors_maths as maths
 from dvaudit.ui import contributors_tables
+from dvaudit.ui.contributors_charts import shortened
 
 
 @pytest.fixture
@@ -170,6 +171,19 @@ def test_a_finished_valuation_names_the_most_and_the_least_useful(
     assert "no detector of wrong labels" in said.replace("\n", " ")
     assert "another choice moves all values alike" in said
     assert "towards the trusted set checked" in said
+
+
+def test_long_names_differ_in_the_key_figures(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dvaudit.ui.contributors_view.LONGEST_FIGURE", 5)
+    run = add_valuation(ws, add_contributed(ws, tmp_path, people=5))
+    found = ws.run_samples(run).sort_values("value", ascending=False)["contributor"]
+    tiles = {tile.label: tile for tile in _open().metric}
+    for label, name in (("Most useful", found.iloc[0]), ("Least useful", found.iloc[-1])):
+        assert tiles[label].value == shortened(name, 5)
+        assert tiles[label].help == name
+    assert tiles["Most useful"].value != tiles["Least useful"].value
 
 
 def test_leave_one_out_does_not_speak_of_the_empty_set(ws: Workspace, tmp_path: Path) -> None:
