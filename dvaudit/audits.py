@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from dvaudit import exporting, features, findings, jobs, sample, valuators
 from dvaudit.contributions import (
@@ -39,7 +36,17 @@ from dvaudit.pipeline import Audit, audit, value
 from dvaudit.readers import Preview, load, preview
 from dvaudit.selftests import kinds_for, selftests_of, start_selftest
 from dvaudit.store import RunKind, RunRecord, Workspace
-from dvaudit.stored import latest, load_like, load_stored, load_trusted, queue, ready
+from dvaudit.stored import (
+    Neighbour,
+    find_position,
+    latest,
+    load_like,
+    load_stored,
+    load_trusted,
+    neighbours_of,
+    queue,
+    ready,
+)
 from dvaudit.trainings import estimate_training, start_training, trainings_of
 
 __all__ = [
@@ -257,57 +264,6 @@ def resume(ws: Workspace, run_id: str) -> None:
 def latest_audit(ws: Workspace, dataset_id: str) -> RunRecord | None:
     """Return the newest finished audit of a dataset, or None."""
     return latest(ws, dataset_id, RunKind.AUDIT)
-
-
-# Looking at results
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """A sample near another one; `angle` in radians."""
-
-    position: int
-    id: str
-    label: str | None
-    angle: float
-
-
-def neighbours_of(ws: Workspace, run_id: str, position: int) -> dict[str, list[Neighbour]]:
-    """Return the nearest samples of the same class ("same") and of other classes ("other").
-
-    For regression the nearest of all are under "same".
-    """
-    found = ws.run_neighbours(run_id, position)
-    samples = ws.run_samples(run_id)
-    return {
-        side: _neighbour_list(samples, found[f"{side}_index"], found[f"{side}_distance"])
-        for side in ("same", "other")
-    }
-
-
-def _neighbour_list(samples: pd.DataFrame, index: Any, distance: Any) -> list[Neighbour]:
-    ids, labels = samples["id"], samples["given_label"]
-    return [
-        Neighbour(int(at), str(ids.iat[at]), _text(labels.iat[at]), float(angle))
-        for at, angle in zip(index, distance, strict=True)
-        if at >= 0
-    ]
-
-
-def _text(value: Any) -> str | None:
-    return None if pd.isna(value) else str(value)
-
-
-def find_position(ws: Workspace, run_id: str, sample_id: str) -> int:
-    """Return the position of a sample in dataset order.
-
-    Raises:
-        NotFoundError: no such sample in the run.
-    """
-    matches = ws.run_samples(run_id).index[ws.run_samples(run_id)["id"] == sample_id]
-    if len(matches) == 0:
-        raise NotFoundError(f"There is no sample {sample_id!r} in run {run_id}.")
-    return int(matches[0])
 
 
 def set_cut_off(ws: Workspace, run_id: str, cut: CutOff) -> None:

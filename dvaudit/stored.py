@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from dvaudit import jobs, readers
 from dvaudit.core.dataset import Dataset, Kind, Role
-from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.errors import NotFoundError, UnsuitableDataError
 from dvaudit.core.progress import Progress, silent
 from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
 
@@ -99,3 +102,51 @@ def latest(ws: Workspace, dataset_id: str, kind: RunKind) -> RunRecord | None:
     """Return the newest finished run of a kind, or None."""
     done = (run for run in ws.runs(dataset_id, kind) if run.status is RunStatus.DONE)
     return next(done, None)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A sample near another one; `angle` in radians."""
+
+    position: int
+    id: str
+    label: str | None
+    angle: float
+
+
+def neighbours_of(ws: Workspace, run_id: str, position: int) -> dict[str, list[Neighbour]]:
+    """Return the nearest samples of the same class ("same") and of other classes ("other").
+
+    For regression the nearest of all are under "same".
+    """
+    found = ws.run_neighbours(run_id, position)
+    samples = ws.run_samples(run_id)
+    return {
+        side: _neighbour_list(samples, found[f"{side}_index"], found[f"{side}_distance"])
+        for side in ("same", "other")
+    }
+
+
+def _neighbour_list(samples: pd.DataFrame, index: Any, distance: Any) -> list[Neighbour]:
+    ids, labels = samples["id"], samples["given_label"]
+    return [
+        Neighbour(int(at), str(ids.iat[at]), _text(labels.iat[at]), float(angle))
+        for at, angle in zip(index, distance, strict=True)
+        if at >= 0
+    ]
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) else str(value)
+
+
+def find_position(ws: Workspace, run_id: str, sample_id: str) -> int:
+    """Return the position of a sample in dataset order.
+
+    Raises:
+        NotFoundError: no such sample in the run.
+    """
+    matches = ws.run_samples(run_id).index[ws.run_samples(run_id)["id"] == sample_id]
+    if len(matches) == 0:
+        raise NotFoundError(f"There is no sample {sample_id!r} in run {run_id}.")
+    return int(matches[0])

@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 DEPTH = {unit: depth for depth, units in enumerate(LAYERS) for unit in units}
 ENGINE_LIBRARIES = {
     "torch", "torchvision", "numpy", "scipy", "pandas", "sklearn", "threadpoolctl", "pyarrow",
-    "PIL",
+    "PIL", "numba", "umap",
 }  # fmt: skip
 ENGINE_DEPTH = DEPTH["dvaudit.valuators"]
 

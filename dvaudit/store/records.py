@@ -31,6 +31,8 @@ class RunKind(StrEnum):
     CONTRIBUTORS = "contributors"
     TRAINING = "training"
     SELFTEST = "selftest"
+    PRUNING = "pruning"
+    MAP = "map"
 
 
 class RunStatus(StrEnum):

@@ -18,6 +18,8 @@ _WHAT = {
     RunKind.CONTRIBUTORS: "Valuation",
     RunKind.TRAINING: "Training",
     RunKind.SELFTEST: "Self-test",
+    RunKind.PRUNING: "Pruning",
+    RunKind.MAP: "Map",
 }
 _STOPPED = {
     RunStatus.FAILED: "failed",
