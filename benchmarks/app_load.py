@@ -113,7 +113,7 @@ def main() -> None:
                 ready = finish(ws, run_id)
                 dataset = ws.run(run_id).dataset_id
                 page = browser.new_page(viewport={"width": 1440, "height": 900})
-                first = open_page(page, f"{app.address}/?dataset={dataset}")
+                first = open_page(page, f"{app.address}/data?dataset={dataset}")
                 if size == min(asked.sizes):
                     finish(ws, audits.start_audit(ws, dataset))
                     open_page(page, f"{app.address}/samples?dataset={dataset}")

@@ -2,8 +2,8 @@
 
 Generates JPEG images of a given side. Prints, a repeat being one pass over all images and the
 fastest repeat counting: torch.nn.functional.conv2d with the same filters, threads and precision,
-in torch's default memory layout and in channels-last, in ordinary batches of 128 and in ones of a
-few images whose output stays in the processor's caches; the pooled responses and their ratio to
+in torch's default memory layout and in channels-last, in ordinary batches of 128 and of single
+images whose output stays in the processor's caches; the pooled responses and their ratio to
 each; decoding and the whole extraction apart; and the peak memory above what importing takes,
 beside the size of the result.
 
@@ -26,7 +26,8 @@ from torch.nn import functional
 
 from dvaudit import features
 from dvaudit.core.dataset import Dataset, Kind, Origin, Task
-from dvaudit.features._patches import PooledResponses, fit_bank, sample_patches
+from dvaudit.features._patches import fit_bank, sample_patches
+from dvaudit.features._responses import PooledResponses
 from dvaudit.features.patches import PatchesSettings
 from dvaudit.features.pictures import pictures
 
@@ -117,10 +118,15 @@ def measure(data: Dataset) -> None:
 
     bare = {
         f"convolution{layout}, batches of {batch}": convolution(layout, batch)
-        for batch in (ORDINARY_BATCH, pooled.batch)
+        for batch in (ORDINARY_BATCH, 1)
         for layout in layouts
     }
-    times = fastest({"pooled responses": lambda: pooled.write(pixels, out), **bare})
+    plain = PooledResponses(bank, source.shape, settings.grid, "cpu", fused=False)
+    ways = {
+        "pooled responses": lambda: pooled.write(pixels, out),
+        "the same by torch operations": lambda: plain.write(pixels, out),
+    }
+    times = fastest({**ways, **bare})
     ours = times.pop("pooled responses")
     print(f"{len(data):,} images of {data.name}, {bank.filters} filters:")
     print(f"  pooled responses: {ours:.3f} s, {1e3 * ours / len(data):.3f} ms an image")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from dvaudit import features
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.features import _patches
-from dvaudit.features._patches import FilterBank, PooledResponses, fit_bank
+from dvaudit.features._filters import FilterBank
+from dvaudit.features._patches import fit_bank
+from dvaudit.features._responses import PooledResponses
 from dvaudit.features.patches import PatchesSettings
 from dvaudit.features.pictures import Shape, pictures
 
@@ -56,7 +59,7 @@ def bank_of(
     whitening = centring @ (root @ root.T + 0.1 * np.eye(m)) @ centring
     filters = rng.normal(size=(m, k))
     filters /= np.linalg.norm(filters, axis=0)
-    weights = _patches.torch.from_numpy((whitening @ filters).astype(np.float32))
+    weights = torch.from_numpy((whitening @ filters).astype(np.float32))
     return FilterBank(weights, patch, threshold, 0.001), whitening, filters
 
 
@@ -68,6 +71,7 @@ def bank_of(
     grid=st.integers(1, 3),
     threshold=st.sampled_from([0.0, 0.3, 1.0]),
     batch=st.sampled_from([None, 1, 2]),
+    fused=st.booleans(),
     seed=st.integers(0, 10_000),
 )
 @settings(max_examples=25, deadline=None)
@@ -79,13 +83,14 @@ def test_fast_agrees_with_the_slow_twin(
     grid: int,
     threshold: float,
     batch: int | None,
+    fused: bool,
     seed: int,
 ) -> None:
     grid = min(grid, height - patch + 1, width - patch + 1)
     pixels = np.random.default_rng(seed).integers(0, 256, (3, height, width, channels), np.uint8)
     pixels[2] = 77  # a flat picture
     bank, whitening, filters = bank_of(patch * patch * channels, 4, patch, threshold, seed)
-    pooled = PooledResponses(bank, Shape(height, width, channels), grid, "cpu", batch)
+    pooled = PooledResponses(bank, Shape(height, width, channels), grid, "cpu", batch, fused)
     fast = np.empty((3, pooled.width), np.float32)
     pooled.write(pixels, fast)
     slow = slow_pooled(pixels, whitening, filters, bank, grid)
@@ -146,11 +151,27 @@ def test_batch_size_does_not_matter(texture) -> None:
     bank, _, _ = bank_of(6 * 6 * 3, 16, 6, 0.5, 0)
     results = []
     for batch in (1, 4, 11, 64):
-        pooled = PooledResponses(bank, Shape(20, 20, 3), 3, "cpu", batch)
+        pooled = PooledResponses(bank, Shape(20, 20, 3), 3, "cpu", batch, fused=False)
         results.append(np.empty((11, pooled.width), np.float32))
         pooled.write(pixels, results[-1])
     for other in results[1:]:
         np.testing.assert_allclose(other, results[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("side", [20, 150])  # of 150 some rows of positions make a tile
+def test_compiled_passes_agree_with_torch(texture, monkeypatch, threads: int, side: int) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    pixels = texture(5, side, side, 3)
+    bank, _, _ = bank_of(6 * 6 * 3, 64, 6, 0.5, 0)
+    one, two = (
+        PooledResponses(bank, Shape(side, side, 3), 4, "cpu", fused=fused)
+        for fused in (True, False)
+    )
+    fused, plain = np.empty((2, 5, one.width), np.float32)
+    one.write(pixels, fused)
+    two.write(pixels, plain)
+    np.testing.assert_allclose(fused, plain, atol=1e-5)
 
 
 def test_brightness_and_contrast_hardly_matter(texture) -> None:
