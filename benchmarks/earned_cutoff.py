@@ -77,17 +77,11 @@ def compare(name: str, samples: int, rate: float, top: float, audit: int, repeat
 def _row(order: ReviewOrder, judged: NDArray[np.int64], wrong: Bools, found: Earned) -> dict:
     row: dict[str, float] = {}
     rate = wrong.sum() / order.ranked
-    for name in ("by_audit", "by_order", "combined"):
-        row |= _compared(name, getattr(found, name), rate)
+    for name in ("by_audit", "by_order", "counted", "combined"):
+        row |= _compared(name, getattr(found, name), rate, rate)
     known = np.isin(np.arange(len(wrong)), judged)
-    row |= _compared("left", found.left, int((wrong & ~known).sum()))
+    row |= _compared("left", found.left, int((wrong & ~known).sum()), int(wrong.sum()))
     row |= {"true_left": float((wrong & ~known).sum())}
-    if found.left is not None:
-        row["model"] = float(
-            (found.found + found.left.low) / order.ranked
-            <= rate
-            <= (found.found + found.left.high) / order.ranked
-        )
     if found.more is not None:
         for key, more in (("more", found.more.value), ("more_high", found.more.high)):
             at = np.argsort(order.places)
@@ -98,13 +92,14 @@ def _row(order: ReviewOrder, judged: NDArray[np.int64], wrong: Bools, found: Ear
     return row
 
 
-def _compared(name: str, estimate: Estimate | None, truth: float) -> dict[str, float]:
+def _compared(name: str, estimate: Estimate | None, truth: float, scale: float) -> dict[str, float]:
+    """Compare with the truth; bias and width are in units of `scale`."""
     if estimate is None:
         return {}
     return {
-        f"{name}_bias": (estimate.value - truth) / max(truth, 1e-9),
+        f"{name}_bias": (estimate.value - truth) / scale,
         f"{name}_covers": float(estimate.low <= truth <= estimate.high),
-        f"{name}_width": (estimate.high - estimate.low) / max(truth, 1e-9),
+        f"{name}_width": (estimate.high - estimate.low) / scale,
     }
 
 
@@ -120,10 +115,14 @@ def main() -> None:
         for rate in (0.02, 0.1, 0.2)
         for top, audit in plans
     ]
+    table = pd.DataFrame(rows)
+    kind = np.where(table["audit"] == 0, "in order", np.where(table["top"] == 0, "audit", "both"))
+    shown = [name for name in table if not str(name).endswith("width")]
     with pd.option_context("display.width", 250, "display.max_columns", 40):
-        table = pd.DataFrame(rows)
-        shown = [c for c in table if not str(c).endswith("width")]
         print(table[shown].round(3).to_string(index=False))
+        numbers = table.drop(columns=["scores", "rate", "top", "audit"])
+        print("\nMeans by scores and way of reviewing")
+        print(numbers.groupby([table["scores"], kind]).mean().round(3).T.to_string())
 
 
 if __name__ == "__main__":

@@ -5,14 +5,18 @@ workspace, asks about trusted samples one after another, and prints the first ca
 process with the embeddings dropped from the page cache, and the median and the slowest of 20
 further ones, beside the bar of 1 s. What is timed is what the Influence page does: the product
 with all embeddings, the two rankings, and the sums by class. The mean over all queries and the
-order "least helped" are timed too; the page does each once per audit.
+order "least helped" are timed too; the page does each once per audit. A sample of one's own is
+answered alike once its question has run; the whole of that run, which describes all samples of
+the audit once more, is timed on an audit of pictures of random noise that is really made.
 
     python benchmarks/influence_query.py [--samples 50000] [--size 4096] [--queries 2000]
+        [--pictures 2000]
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import platform
 import statistics
@@ -20,19 +24,23 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from dvaudit import audits, readers  # noqa: E402
+from dvaudit import audits, jobs, readers  # noqa: E402
+from dvaudit.audits import questions  # noqa: E402
 from dvaudit.store import RunKind, RunStatus, Workspace  # noqa: E402
 
 BAR, REPEATS, CLASSES, SHOWN = 1.0, 20, 10, 12
+OWN, SIDE = 5, 28  # samples of one's own, and pixels of a picture's side
 
 
 def store_run(ws: Workspace, folder: Path, samples: int, size: int, queries: int) -> str:
@@ -66,9 +74,56 @@ def store_run(ws: Workspace, folder: Path, samples: int, size: int, queries: int
     return run
 
 
+def store_question(ws: Workspace, audit: str, size: int) -> str:
+    """Store a question about OWN samples with random gradients; return its id."""
+    params = {"function": "none:none", "audit": audit, "file": "own.csv", "label": None}
+    run = ws.add_run(ws.run(audit).dataset_id, RunKind.QUERY, params)
+    vectors = np.random.default_rng(1).standard_normal((1, OWN, size), dtype=np.float32)
+    samples = pd.DataFrame({"id": range(OWN), "label": "class 0"})
+    ws.save_findings(run, samples, {}, {}, {}, {"vectors": vectors})
+    return run
+
+
+def noise(draws: np.random.Generator) -> bytes:
+    """Return a picture of random noise as PNG."""
+    file = io.BytesIO()
+    pixels = draws.integers(0, 255, (SIDE, SIDE), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def measure_question(folder: Path, pictures: int) -> None:
+    """Print the time of a whole question about one picture to an audit of `pictures`."""
+    draws = np.random.default_rng(0)
+    with zipfile.ZipFile(folder / "noise.zip", "w") as archive:
+        for number in range(pictures):
+            archive.writestr(f"class {number % CLASSES}/{number}.png", noise(draws))
+    own = folder / "own.png"
+    own.write_bytes(noise(draws))
+    with Workspace(folder / "asked") as ws:
+        imported = audits.start_import(ws, folder / "noise.zip", name="noise", copy=False)
+        jobs.work_here(ws, imported)
+        settings = {"dvemb": {"epochs": 1}}
+        dataset = ws.run(imported).dataset_id
+        audit = audits.start_audit(ws, dataset, ["dvemb"], settings=settings)
+        auditing = timed(lambda: jobs.work_here(ws, audit))
+        asked = questions.ask(ws, audit, own, label="class 0")
+        asking = timed(lambda: jobs.work_here(ws, asked))
+        kept = ws.run_size(asked)
+    print(f"{pictures:,} pictures of {SIDE} x {SIDE}: audit of one epoch {auditing:.1f} s")
+    print(f"a whole question about one picture {asking:.1f} s, {kept:,} bytes kept")
+
+
 def answer(ws: Workspace, run: str, query: int, labels: pd.Series) -> None:
     """Do what the page does for one query."""
     influence = audits.influence_on(ws, run, query)
+    audits.most_influential(influence, SHOWN)
+    audits.influence_by_class(labels, influence)
+
+
+def answer_own(ws: Workspace, question: str, row: int, labels: pd.Series) -> None:
+    """Do what the page does for one sample of one's own."""
+    influence = questions.influence_of_question(ws, question, [row])
     audits.most_influential(influence, SHOWN)
     audits.influence_by_class(labels, influence)
 
@@ -87,7 +142,7 @@ def forget(folder: Path) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def measure(home: Path, run: str) -> None:
+def measure(home: Path, run: str, question: str) -> None:
     """Print the times of a process that has not read the run yet."""
     with Workspace(home) as ws:
         forget(home / "runs" / run)
@@ -98,11 +153,13 @@ def measure(home: Path, run: str) -> None:
         queries = len(audits.queries_of(ws, run))
         mean = timed(lambda: audits.mean_influence(ws, run, np.arange(queries)))
         net = timed(lambda: audits.net_influence(ws, run))
+        own = [timed(lambda at=at: answer_own(ws, question, at, labels)) for at in range(OWN)]
     print(f"bar                               {BAR:.2f} s")
     print(f"first query, embeddings on disk   {cold:.2f} s")
     print(f"median of {REPEATS} further queries     {statistics.median(warm):.3f} s")
     print(f"slowest of them                   {max(warm):.3f} s")
     print(f"mean over all {queries:,} queries      {mean:.3f} s")
+    print(f"slowest of {OWN} samples of one's own  {max(own):.3f} s, their question having run")
     print(f"list of queries, once             {listing:.3f} s")
     print(f"order by net influence, once      {net:.3f} s")
 
@@ -113,10 +170,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--folder", type=Path, help="where the workspace is made, 0.9 GB")
-    parser.add_argument("--stored", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--pictures", type=int, default=2000, help="of the audit asked, 0 for none")
+    parser.add_argument("--stored", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.stored:
-        measure(Path(asked.stored[0]), asked.stored[1])
+        measure(Path(asked.stored[0]), *asked.stored[1:])
         return
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}; "
@@ -128,7 +186,10 @@ def main() -> None:
         home = Path(folder) / "home"
         with Workspace(home) as ws:
             run = store_run(ws, Path(folder), asked.samples, asked.size, asked.queries)
-        subprocess.run([sys.executable, __file__, "--stored", str(home), run], check=True)
+            own = store_question(ws, run, asked.size)
+        subprocess.run([sys.executable, __file__, "--stored", str(home), run, own], check=True)
+        if asked.pictures:
+            measure_question(Path(folder), asked.pictures)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dvaudit.core.lazy import exports
 
 if TYPE_CHECKING:
     from dvaudit import valuators as valuators
+    from dvaudit.audits import apply_patch as apply_patch
     from dvaudit.audits import audit as audit
     from dvaudit.audits import load as load
     from dvaudit.audits import value as value
@@ -29,6 +30,7 @@ __getattr__, __all__ = exports(
         "Dataset": "dvaudit.core.dataset",
         "DvauditError": "dvaudit.core.errors",
         "ValuationResult": "dvaudit.core.result",
+        "apply_patch": "dvaudit.audits",
         "audit": "dvaudit.audits",
         "load": "dvaudit.audits",
         "valuators": "dvaudit.valuators",

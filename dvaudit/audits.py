@@ -10,18 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dvaudit import exporting, features, findings, jobs, sample, valuators
+from dvaudit import exporting, features, findings, jobs, patches, questions, sample, valuators
 from dvaudit.contributions import (
     estimate_contributors,
     latest_contributors,
     start_contributors,
 )
 from dvaudit.core.dataset import Kind, Task
-from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import NotFoundError, UnsuitableDataError
 from dvaudit.core.machine import Cost, this_machine
 from dvaudit.core.progress import Progress, part, silent
 from dvaudit.dynamics import followed, live_watch, phases_of, store_audit, trace_of, traced
+from dvaudit.earning import draw_audit_sample, earned_so_far, error_rate
 from dvaudit.exporting import Product, Unjudged, planned_changes, unjudged_suggestions
 from dvaudit.findings import CutOff
 from dvaudit.influences import (
@@ -32,10 +32,33 @@ from dvaudit.influences import (
     net_influence,
     queries_of,
 )
+from dvaudit.maps import map_points, map_refusal, map_runs, maps_of, start_map
+from dvaudit.patches import apply_patch, apply_stored, fit_stored, read_patch
 from dvaudit.pipeline import Audit, audit, value
+from dvaudit.prunings import (
+    cut_changes,
+    estimate_pruning,
+    export_cut,
+    pruned_ids,
+    pruned_positions,
+    prunings_of,
+    start_pruning,
+)
 from dvaudit.readers import Preview, load, preview
+from dvaudit.reports import Choice
+from dvaudit.reviewing import (
+    agreement,
+    assign,
+    bring_up_to_date,
+    decide,
+    decide_many,
+    decisions,
+    history_file,
+    unassign,
+    undo,
+)
 from dvaudit.selftests import kinds_for, selftests_of, start_selftest
-from dvaudit.store import RunKind, RunRecord, Workspace
+from dvaudit.store import DatasetStatus, RunKind, RunRecord, Workspace
 from dvaudit.stored import (
     Neighbour,
     find_position,
@@ -52,25 +75,41 @@ from dvaudit.trainings import estimate_training, start_training, trainings_of
 __all__ = [
     "DEFAULT_VALUATORS",
     "Audit",
+    "Choice",
     "Neighbour",
     "Preview",
     "Product",
     "Progress",
     "Unjudged",
     "add_sample",
+    "agreement",
+    "apply_patch",
+    "apply_stored",
+    "assign",
     "audit",
+    "bring_up_to_date",
     "cancel",
+    "cut_changes",
     "decide",
+    "decide_many",
     "decisions",
+    "draw_audit_sample",
+    "earned_so_far",
+    "error_rate",
     "estimate",
     "estimate_contributors",
+    "estimate_pruning",
     "estimate_rest",
     "estimate_training",
     "execute_audit",
     "execute_import",
+    "execute_sample",
     "export",
+    "export_cut",
     "find_position",
+    "fit_stored",
     "followed",
+    "history_file",
     "influence_by_class",
     "influence_on",
     "kinds_for",
@@ -79,6 +118,10 @@ __all__ = [
     "load",
     "load_like",
     "load_stored",
+    "map_points",
+    "map_refusal",
+    "map_runs",
+    "maps_of",
     "mean_influence",
     "most_influential",
     "neighbours_of",
@@ -86,7 +129,12 @@ __all__ = [
     "phases_of",
     "planned_changes",
     "preview",
+    "pruned_ids",
+    "pruned_positions",
+    "prunings_of",
     "queries_of",
+    "questions",
+    "read_patch",
     "resume",
     "selftests_of",
     "set_cut_off",
@@ -94,11 +142,15 @@ __all__ = [
     "start_audit",
     "start_contributors",
     "start_import",
+    "start_map",
+    "start_pruning",
+    "start_sample",
     "start_selftest",
     "start_training",
     "trace_of",
     "traced",
     "trainings_of",
+    "unassign",
     "undo",
     "unjudged_suggestions",
     "value",
@@ -271,30 +323,6 @@ def set_cut_off(ws: Workspace, run_id: str, cut: CutOff) -> None:
     ws.set_cut_off(run_id, cut)
 
 
-# Review
-
-
-def decide(
-    ws: Workspace,
-    dataset_id: str,
-    sample_id: str,
-    verdict: Verdict | str,
-    label: str | None = None,
-) -> None:
-    """Store a person's verdict on a sample, durably; `label` is for a relabel only."""
-    ws.decide(dataset_id, sample_id, verdict, label)
-
-
-def undo(ws: Workspace, dataset_id: str) -> Decision | None:
-    """Take the last verdict back; return what was taken back, or None."""
-    return ws.undo(dataset_id)
-
-
-def decisions(ws: Workspace, dataset_id: str) -> dict[str, Decision]:
-    """Return the standing verdicts by sample id."""
-    return ws.decisions(dataset_id)
-
-
 # Export
 
 
@@ -305,8 +333,12 @@ def export(
     product: str,
     *,
     with_suggestions: bool = False,
+    choice: Choice | None = None,
 ) -> Path:
     """Write a product of a dataset and its audit; return the file.
+
+    Args:
+        choice: what a report shows; everything where None.
 
     Raises:
         NotFoundError: a product other than the dataset is asked for and there is no audit.
@@ -316,9 +348,11 @@ def export(
     folder = ws.root / "exports" / dataset_id / (run_id or "data")
     if wanted is Product.DATASET:
         return exporting.write_dataset(load_stored(ws, dataset_id), changes, folder)
+    if wanted is Product.PATCH:
+        return patches.write_stored_patch(ws, dataset_id, changes, folder)
     if run_id is None:
         raise NotFoundError(f"The {wanted} comes from an audit; run one first.")
-    return exporting.write_product(ws, ws.run(run_id), wanted, changes, folder)
+    return exporting.write_product(ws, ws.run(run_id), wanted, changes, folder, choice)
 
 
 def add_sample(ws: Workspace) -> str:
@@ -335,3 +369,27 @@ def add_sample(ws: Workspace) -> str:
     jobs.work_here(ws, run.id)
     jobs.work_here(ws, start_audit(ws, run.dataset_id))
     return run.dataset_id
+
+
+def start_sample(ws: Workspace) -> str:
+    """Queue the import of the embedded sample, which queues its audit; return the dataset id.
+
+    Where the workspace holds the sample, and its import has not failed, nothing is done.
+    """
+    for record in ws.datasets():
+        if record.name == sample.NAME and record.status is not DatasetStatus.FAILED:
+            return record.id
+    path = ws.uploads / "sample" / "digits.zip"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()  # the worker writes what is in it: that takes scikit-learn
+    dataset_id = ws.add_dataset(sample.NAME, path, copy=True, roles={}, task=None)
+    queue(ws, dataset_id, RunKind.IMPORT, execute_sample, {})
+    return dataset_id
+
+
+def execute_sample(ws: Workspace, run: RunRecord, progress: Progress) -> None:
+    """Write and import the embedded sample, and queue its audit; the worker calls this."""
+    sample.write_sample(ws.dataset(run.dataset_id).source)
+    execute_import(ws, run, progress)
+    if not ws.runs(run.dataset_id, RunKind.AUDIT):
+        start_audit(ws, run.dataset_id)

@@ -17,6 +17,7 @@ from dvaudit.core.errors import DvauditError, SettingsError, some
 from dvaudit.core.settings import SettingSpec
 from dvaudit.core.words import count
 from dvaudit.pipeline import Audit
+from dvaudit.reports import LEAST_SHOWN, chosen
 
 EXIT_REFUSED, EXIT_ABOVE, EXIT_STOPPED = 2, 3, 130
 MOST_NAMED = 3  # contributors at either end
@@ -92,6 +93,12 @@ def audit_command(
     features: Annotated[str | None, typer.Option(help="Feature extractor.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    section: Annotated[
+        list[str] | None, typer.Option(help="Section of the report; may be repeated.")
+    ] = None,
+    shown: Annotated[
+        int, typer.Option(help="Samples that the report shows: 60 to 500.")
+    ] = LEAST_SHOWN,
     fail_above: Annotated[
         float | None,
         typer.Option(
@@ -104,6 +111,7 @@ def audit_command(
     """Audit a dataset and write samples, corrections and a report to a folder."""
     if trusted is not None and trusted_column is not None:
         raise SettingsError("Give --trusted or --trusted-column, not both.")
+    choice = chosen(section, shown)
     marked: dict[str, Role | str] = dict.fromkeys(ignore or [], Role.IGNORED)
     if trusted_column:
         marked[trusted_column] = Role.TRUSTED
@@ -120,7 +128,7 @@ def audit_command(
         settings=_settings(set or []),
         progress=_progress_line(),
     )
-    written = done.save(out)
+    written = done.save(out, choice)
     for line in [*_method_lines(done), *_contributor_lines(done, out), *_sample_lines(done)]:
         typer.echo(line)
     typer.echo(f"Written to {out}: {', '.join(sorted(item.name for item in written))}")
@@ -134,6 +142,30 @@ def audit_command(
     if rate > fail_above:
         typer.echo(f"The estimated share of wrong labels, {rate:.1%}, is above {fail_above:.1%}.")
         raise typer.Exit(EXIT_ABOVE)
+
+
+@app.command("apply")
+@_refusing
+def apply_command(
+    patch: Annotated[Path, typer.Argument(help="Patch: JSON, as the Export page writes it.")],
+    data: Annotated[Path, typer.Argument(help="A newer copy of the data the patch is of.")],
+    out: Annotated[Path, typer.Option(help="Folder for the corrected copy.")],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing unless every verdict fits.")
+    ] = False,
+) -> None:
+    """Apply verdicts to a newer copy of the data, and list what does not fit."""
+    fitted = audits.apply_patch(data, patch)
+    for line in fitted.lines():
+        typer.echo(line)
+    refused = sum(item.outcome.is_refused for item in fitted.fit.items)
+    if strict and refused:
+        raise DvauditError(
+            f"{count(refused, 'verdict does', 'verdicts do')} not fit, and --strict was given: "
+            "nothing is written."
+        )
+    written = fitted.save(out)
+    typer.echo(f"Written to {out}: {', '.join(item.name for item in written)}")
 
 
 @app.command("valuators")

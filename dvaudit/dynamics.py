@@ -16,12 +16,13 @@ from dvaudit.core.errors import NotFoundError
 from dvaudit.core.result import ValuationResult
 from dvaudit.core.trace import Trace, Watch
 from dvaudit.findings import early_detection, so_far
-from dvaudit.pipeline import Audit
+from dvaudit.pipeline import PLANE, Audit
 from dvaudit.store import Workspace
 
 EVERY_SECONDS = 1.0  # between two looks of the app at a running method
 ALL = "All"  # the line of all classes together
 PHASES = "phases"
+MOST_SCORES = 20_000_000  # class scores of all samples that are kept with an audit, 80 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def store_audit(ws: Workspace, run_id: str, done: Audit) -> None:
             "other_index": near.other_index,
             "other_distance": near.other_distance,
         },
-        arrays=arrays,
+        arrays=arrays if done.plane is None else {**arrays, PLANE: done.plane},
     )
 
 
@@ -150,6 +151,9 @@ def _kept(
     for name, result in results.items():
         tables.update({f"{name}-{key}": table for key, table in result.tables.items()})
         arrays.update({f"{name}-{key}": array for key, array in result.arrays.items()})
+        scores = result.class_scores
+        if scores is not None and scores.size <= MOST_SCORES:
+            arrays[f"{name}-class_scores"] = scores.astype(np.float32)
         if result.trace is None:
             continue
         traces[name] = {"unit": result.trace.unit, "additive": result.trace.additive}

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dvaudit import readers, reporting, reports
+from dvaudit import earning, readers, reporting, reports
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings import CutOff, at_cut_off, flags
+from dvaudit.reports import Choice
 from dvaudit.reports.files import CORRECTION_COLUMNS
 from dvaudit.store import RunRecord, Workspace
 
@@ -23,7 +24,9 @@ class Product(StrEnum):
     DATASET = "dataset"
     CORRECTIONS = "corrections"
     FLAGGED = "flagged"
+    PATCH = "patch"
     REPORT = "report"
+    REPORT_JSON = "report-json"
 
 
 MANY_FLAGS = 1.5  # times the labels estimated to be wrong: most flags may then be on right ones
@@ -98,12 +101,13 @@ def planned_changes(
 
 def unjudged_suggestions(ws: Workspace, dataset_id: str, run_id: str) -> Unjudged:
     """Return the suggestions of an audit for samples that nobody has judged; see `unjudged`."""
-    summary = ws.run_summary(run_id)
+    summary, samples = ws.run_summary(run_id), ws.run_samples(run_id)
+    rate = earning.error_rate(ws, ws.run(run_id), frame=samples, summary=summary)
     return unjudged(
-        ws.run_samples(run_id),
+        samples,
         ws.cut_off(run_id),
         ws.decisions(dataset_id),
-        summary["error_rate"]["rate"],
+        rate.rate,
         summary["labelled"],
     )
 
@@ -120,14 +124,22 @@ def write_product(
     product: Product,
     decisions: Mapping[str, Decision],
     folder: Path,
+    choice: Choice | None = None,
 ) -> Path:
-    """Write one product of an audit, other than the dataset, into `folder`; return the file.
+    """Write one product of an audit, other than dataset and patch, into `folder`; return the file.
 
     What counts as flagged is decided by the cut-off chosen for the run.
+
+    Args:
+        choice: what a report shows; everything where None.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if product is Product.REPORT:
-        return reports.write_html(reporting.stored_report(ws, run), folder)
+    if product in (Product.REPORT, Product.REPORT_JSON):
+        wanted = choice or Choice()
+        report = reporting.stored_report(ws, run, decisions, wanted.shown)
+        if product is Product.REPORT:
+            return reports.write_html(report, folder, wanted)
+        return reports.write_report_json(report, folder)
     found = ws.run_samples(run.id)
     found = at_cut_off(found, ws.cut_off(run.id))
     samples = with_verdicts(found, decisions)

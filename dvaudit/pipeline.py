@@ -28,6 +28,7 @@ from dvaudit.findings import Findings
 from dvaudit.valuators import Level
 
 SCHEMA_VERSION = 1
+PLANE = "plane"  # the stored array of Audit.plane
 RATE_ROWS = 2000  # samples that tell the share of wrong labels within two percent or so
 RECORDED_PACKAGES = ("dvaudit", "numpy", "pandas", "scipy", "scikit-learn", "torch", "pillow")
 
@@ -41,6 +42,8 @@ class Audit:
         contributors: the same of methods that value contributors.
         record: schema version, fingerprint, settings, seed, device, versions and timings: enough
             to run the audit again; JSON-able.
+        plane: (n, 2) places of the samples on their first two principal components, see
+            findings.on_grid; None where they were not asked for.
     """
 
     data: Dataset
@@ -48,6 +51,7 @@ class Audit:
     findings: Findings
     record: Mapping[str, Any]
     contributors: Mapping[str, ValuationResult] = field(default_factory=dict)
+    plane: NDArray[np.uint16] | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per sample: the consensus, then each valuator's own columns."""
@@ -57,13 +61,17 @@ class Audit:
         """Return the record with the counts and the error rate; JSON-able."""
         return reporting.summary_of(self.data, self.findings, dict(self.record))
 
-    def save(self, folder: str | Path) -> list[Path]:
+    def save(self, folder: str | Path, choice: reports.Choice | None = None) -> list[Path]:
         """Write samples, corrections, report.html and audit.json; return their paths.
 
         A method that values contributors adds contributors.csv.
+
+        Args:
+            choice: which sections the report has, and how many samples it shows.
         """
-        report = reporting.report_of(self.data, self.findings, dict(self.record))
-        written = reports.write_all(report, Path(folder))
+        wanted = choice or reports.Choice()
+        report = reporting.report_of(self.data, self.findings, dict(self.record), wanted.shown)
+        written = reports.write_all(report, Path(folder), wanted)
         for result in self.contributors.values():
             written.append(
                 reports.write_csv(contributor_frame(result), Path(folder) / "contributors.csv")
@@ -207,9 +215,10 @@ def audit(
         "versions": _versions(),
         "seconds": round(time.perf_counter() - start, 3),
     }
+    plane = findings.on_grid(findings.principal_components(vectors.matrix, 2, seed))
     progress(1.0, "Done")
     of_contributors = {name: made for name, made in results.items() if name not in of_samples}
-    return Audit(data, of_samples, found, record, of_contributors)
+    return Audit(data, of_samples, found, record, of_contributors, plane)
 
 
 def _rate_beside(

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
-from dvaudit.core.dataset import Dataset
+from dvaudit import earning
+from dvaudit.core.dataset import Dataset, Kind
+from dvaudit.core.decisions import Decision
 from dvaudit.core.pictures import open_image
 from dvaudit.findings import (
     CutBy,
-    ErrorRate,
     Findings,
     at_cut_off,
     classes_at,
     confusions_among,
 )
-from dvaudit.reports import Report
-from dvaudit.store import RunRecord, Workspace
+from dvaudit.reports import LEAST_SHOWN, Report
+from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
+from dvaudit.store.frames import SAMPLE_COLUMNS
 
-PICTURED = 60  # of the most suspicious samples, and of the duplicates, shown with a picture
-PICTURE_SIZE = 128
+PICTURED_DUPLICATES = 90  # as many as the report lists
+PICTURED_DECISIONS = 200
+PICTURE_SIZE = 128  # pixels, of the longer side
+# A picture comes at most twice, among the most suspicious and among the decisions: 700 of these
+# and the duplicates, in base64, stay below 8 MB.
+PICTURE_BYTES = 7_000
+ROW_CELLS, ROW_LETTERS = 8, 240  # of a table's row
 
 
-def report_of(data: Dataset, findings: Findings, record: dict[str, Any]) -> Report:
-    """Return the report of an audit in memory."""
+def report_of(
+    data: Dataset, findings: Findings, record: dict[str, Any], shown: int = LEAST_SHOWN
+) -> Report:
+    """Return the report of an audit in memory, with `shown` samples in pictures or rows."""
     return Report(
         name=data.name,
         kind=data.kind,
@@ -42,7 +53,10 @@ def report_of(data: Dataset, findings: Findings, record: dict[str, Any]) -> Repo
         record=record,
         thumbnails={}
         if data.images is None
-        else _pictures(findings.samples, findings.duplicates, _drawn(data)),
+        else _pictures(findings.samples, findings.duplicates, {}, _drawn(data), shown),
+        rows={}
+        if data.table is None or data.images is not None
+        else _rows(findings.samples, data.table, shown),
         notes=(*data.notes, *findings.notes),
         unreadable=data.unreadable,
     )
@@ -64,8 +78,18 @@ def summary_of(data: Dataset, findings: Findings, record: dict[str, Any]) -> dic
     }
 
 
-def stored_report(ws: Workspace, run: RunRecord) -> Report:
-    """Return the report of an audit of the workspace, with verdicts and cut-off as they stand."""
+def stored_report(
+    ws: Workspace,
+    run: RunRecord,
+    changes: Mapping[str, Decision] | None = None,
+    shown: int = LEAST_SHOWN,
+) -> Report:
+    """Return the report of an audit of the workspace, with verdicts and cut-off as they stand.
+
+    Args:
+        changes: what an export applies; what is no verdict in it is a suggestion nobody judged.
+        shown: how many of the most suspicious samples have their picture or row.
+    """
     dataset, summary = ws.dataset(run.dataset_id), ws.run_summary(run.id)
     samples, duplicates = ws.run_samples(run.id), ws.run_table(run.id, "duplicates")
     assert dataset.kind is not None
@@ -76,9 +100,15 @@ def stored_report(ws: Workspace, run: RunRecord) -> Report:
     if cut.by is not CutBy.METHODS:
         classes = classes_at(classes, samples, dataset.task)
         confusions = confusions_among(samples, dataset.task)
-    pictures = {}
-    if dataset.kind == "image":
-        pictures = _pictures(samples, duplicates, ws.thumbnails(dataset.id).read)
+    decisions = ws.decisions(dataset.id)
+    applied = {**(changes or {}), **decisions}
+    pictures, rows = {}, {}
+    if dataset.kind is Kind.IMAGE:
+        read = ws.thumbnails(dataset.id).read
+        pictures = _pictures(samples, duplicates, applied, read, shown)
+    else:
+        table = ws.samples(dataset.id)
+        rows = _rows(samples, table.drop(columns=list(SAMPLE_COLUMNS)), shown)
     return Report(
         name=dataset.name,
         kind=dataset.kind,
@@ -89,24 +119,90 @@ def stored_report(ws: Workspace, run: RunRecord) -> Report:
         classes=classes,
         duplicates=duplicates,
         confusions=confusions,
-        error_rate=ErrorRate(**summary["error_rate"]),
+        error_rate=earning.error_rate(ws, run, frame=samples, summary=summary),
         record=summary["record"],
-        decisions=ws.decisions(dataset.id),
+        decisions=decisions,
+        suggested={name: made for name, made in applied.items() if name not in decisions},
+        history=ws.history(dataset.id),
+        curves=_curves(ws, run),
         thumbnails=pictures,
+        rows=rows,
         notes=tuple(summary["notes"]),
         unreadable=dataset.unreadable,
         cut_off=cut,
     )
 
 
+def _curves(ws: Workspace, run: RunRecord) -> pd.DataFrame | None:
+    """Return the curves of the newest finished pruning run of an audit; None for none."""
+    for made in ws.runs(run.dataset_id, RunKind.PRUNING):
+        if made.status is RunStatus.DONE and made.params.get("audit") == run.id:
+            return ws.run_table(made.id, "curves")
+    return None
+
+
 def _pictures(
-    samples: pd.DataFrame, duplicates: pd.DataFrame, read: Callable[[int], bytes]
+    samples: pd.DataFrame,
+    duplicates: pd.DataFrame,
+    decisions: Mapping[str, Decision],
+    read: Callable[[int], bytes],
+    shown: int,
 ) -> dict[str, str]:
-    """Return data URIs by id of the most suspicious samples and of the first duplicates."""
+    """Return small pictures as data URIs by id: of the most suspicious samples, of the first
+    duplicates, and of samples somebody decided on."""
+    found = dict.fromkeys(
+        [
+            *_ranked_ids(samples, shown),
+            *duplicates["id"].head(PICTURED_DUPLICATES),
+            *itertools.islice(decisions, PICTURED_DECISIONS),
+        ]
+    )
+    positions = {name: at for at, name in enumerate(samples["id"]) if name in found}
+    return {name: _data_uri(_small(read(at))) for name, at in positions.items()}
+
+
+def _rows(samples: pd.DataFrame, table: pd.DataFrame, shown: int) -> dict[str, str]:
+    """Return the first features as text, by id, of the most suspicious samples."""
+    wanted = set(_ranked_ids(samples, shown))
+    found = {}
+    for at, name in enumerate(samples["id"]):
+        if name in wanted:
+            cells = table.iloc[at].head(ROW_CELLS).items()
+            told = " · ".join(f"{column}: {_cell(cell)}" for column, cell in cells)
+            rest = table.shape[1] - ROW_CELLS
+            more = f" · {rest:,} more columns" if rest > 0 else ""
+            found[str(name)] = _cut(told) + more
+    return found
+
+
+def _ranked_ids(samples: pd.DataFrame, shown: int) -> list[str]:
     ranked = samples.sort_values("suspicion_rank", kind="stable", na_position="last")
-    chosen = dict.fromkeys([*ranked["id"].head(PICTURED), *duplicates["id"].head(PICTURED)])
-    positions = {name: at for at, name in enumerate(samples["id"]) if name in chosen}
-    return {name: _data_uri(read(positions[name])) for name in chosen}
+    return [str(name) for name in ranked["id"].head(shown)]
+
+
+def _cell(cell: object) -> str:
+    if pd.isna(cell):  # type: ignore[call-overload]
+        return "missing"
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= ROW_LETTERS else text[: ROW_LETTERS - 1] + "…"
+
+
+def _small(picture: bytes) -> bytes:
+    """Return a picture of at most PICTURE_BYTES: as it is, or as a JPEG made smaller until it
+    fits."""
+    if len(picture) <= PICTURE_BYTES:
+        return picture
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    for side, quality in ((128, 80), (128, 60), (96, 60), (96, 35), (64, 35)):
+        image.thumbnail((side, side))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality, optimize=True)
+        if buffer.tell() <= PICTURE_BYTES:
+            break
+    return buffer.getvalue()
 
 
 def _drawn(data: Dataset) -> Callable[[int], bytes]:

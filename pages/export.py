@@ -3,6 +3,8 @@
 import streamlit as st
 
 from dvaudit.ui import export_view
+from dvaudit.ui.patch_view import patch_panel
+from dvaudit.ui.report_view import report_panel
 from dvaudit.ui.session import require_audit, workspace
 from dvaudit.ui.words import plain
 
@@ -13,8 +15,12 @@ st.caption(f"{plain(dataset.name)}. The original stays as it is; what you export
 
 decisions = export_view.choose_changes(ws, dataset, run)
 export_view.change_counts(decisions)
-st.subheader("Files")
+st.header("What changes")
+export_view.changes(ws, run, decisions)
+st.header("Files")
 export_view.cut_off_note(ws, run)
 export_view.downloads(ws, dataset, run, decisions)
-st.subheader("What changes")
-export_view.changes(ws, run, decisions)
+st.header("Report")
+report_panel(ws, dataset, run, decisions)
+st.header("Apply a patch")
+patch_panel(ws, dataset)

@@ -1,11 +1,13 @@
-"""Influence: the training samples that helped and hurt a trusted sample most."""
+"""Influence: the training samples that helped and hurt a known or an own sample most."""
 
 import streamlit as st
 
 from dvaudit.core.dataset import Task
 from dvaudit.core.errors import NotFoundError
 from dvaudit.ui import (
+    influence_answers,
     influence_data,
+    influence_own,
     influence_query,
     influence_results,
     influence_view,
@@ -32,15 +34,25 @@ try:
     owner = ws.dataset(str(table["dataset_id"].iat[0]))
 except NotFoundError as refusal:
     influence_view.nothing_to_ask(ws, run, str(refusal))
-    influence_view.ask_own()
+    influence_view.many_own()
     st.stop()
 
 influence_view.introduce(ws, run, owner, table)
 left, right = st.columns([1, 2.3], gap="medium")
 with left:
-    row = influence_query.choose(ws, run, owner, table)
-    influence_view.ask_own()
+    own = influence_own.asks_own()
+    if own:
+        question = influence_own.choose(ws, dataset, run)
+    else:
+        row = influence_query.choose(ws, run, owner, table)
+    influence_view.many_own()
 with right:
-    scope = influence_results.choose_scope(dataset, influence_data.in_halves(ws, run))
-    influence_results.results(ws, dataset, run, table, row, scope)
+    if own:
+        influence_own.answer(ws, dataset, run, question)
+    else:
+        halves = influence_data.in_halves(ws, run)
+        everything = "All samples" if halves else "All trusted samples"
+        scope = influence_results.choose_scope(dataset, everything)
+        answer = influence_answers.on_known(ws, run, table, row, scope)
+        influence_results.results(ws, dataset, run, answer)
 sample_detail.show_addressed(ws, dataset, run)

@@ -1,9 +1,11 @@
-"""Review: one sample at a time, decided by keyboard."""
+"""Review: one sample at a time, decided by keyboard, by one person or by several."""
 
 import streamlit as st
 
 from dvaudit.core.dataset import Task
-from dvaudit.ui import review_view
+from dvaudit.ui import history_view, queue_choice, review_view, team_view
+from dvaudit.ui.boards import review_board
+from dvaudit.ui.reviewer import choose_reviewer
 from dvaudit.ui.session import empty_state, require_audit, workspace
 from dvaudit.ui.words import plain
 
@@ -12,15 +14,31 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
     with st.container(gap="xsmall", width="content"):
         st.title("Review")
         head = st.container()
-    switches = st.container(width="content")
+    name = st.container(width=260)
 
 dataset, run = require_audit(ws)
-head.caption(f"Flagged samples of {plain(dataset.name)}, most suspicious first.")
+head.caption(f"Judge the labels of {plain(dataset.name)} by keyboard, alone or with others.")
 if dataset.task is Task.UNSUPERVISED:
     empty_state(
         "This dataset has no labels", "There is nothing to review.", "pages/data.py", "Go to Data"
     )
     st.stop()
-with switches:
-    every, reviewed = review_view.choose_queue(run.id)
-review_view.review_samples(ws, dataset, run, every, reviewed)
+with name:
+    choose_reviewer()
+board = review_board(ws, dataset, run)
+judging, team, past = st.tabs(
+    ["Queue", "Team", "History"], key="review", on_change="rerun", bind="query-params"
+)
+if judging.open:
+    with judging:
+        queue = queue_choice.choose_queue(
+            ws, dataset, run, board, lambda: review_view.reopen(run.id)
+        )
+        st.caption(queue_choice.SAID[queue.kind])
+        review_view.review_samples(ws, dataset, run, queue)
+if team.open:
+    with team:
+        team_view.team(ws, dataset, run, board)
+if past.open:
+    with past:
+        history_view.history(ws, dataset)

@@ -1,50 +1,55 @@
-"""Samples: all of them in order of suspicion, with filters, tables, and one in full."""
+"""Samples: all of them in order of suspicion, with filters, a map, tables, and one in full."""
 
 import streamlit as st
 
-from dvaudit import audits
 from dvaudit.core.dataset import Task
-from dvaudit.ui import frames, sample_detail, samples_view, tables_view, training_view
-from dvaudit.ui.ranking import select
-from dvaudit.ui.session import empty_state, require_audit, workspace
+from dvaudit.ui import (
+    filters,
+    frames,
+    map_view,
+    sample_detail,
+    samples_charts,
+    samples_controls,
+    samples_view,
+    tables_view,
+    training_view,
+)
+from dvaudit.ui.cutoff_view import choose_cut_off
+from dvaudit.ui.earned_view import earned_panel
+from dvaudit.ui.filter_columns import columns_of
+from dvaudit.ui.session import require_audit, workspace
 from dvaudit.ui.words import plain
 
 ws = workspace()
 st.title("Samples")
 dataset, run = require_audit(ws)
-st.caption(f"{plain(dataset.name)}, the most suspicious labels first.")
-if dataset.task is Task.UNSUPERVISED:
-    empty_state(
-        "No labels",
-        "Samples are ranked by how wrong their label looks.",
-        "pages/data.py",
-        "Go to Data",
-    )
-    st.stop()
+labelled = dataset.task is not Task.UNSUPERVISED
+order = "the most suspicious labels first" if labelled else "the least useful first"
+st.caption(f"{plain(dataset.name)}, {order}.")
 
 frame = frames.findings(ws, run)
-samples_view.key_figures(ws, run)
-ranked, classes, duplicates, training = st.tabs(
-    ["Samples", "Classes", "Duplicates", "Training"],
-    key="view",
-    on_change="rerun",
-    bind="query-params",
-)
-with ranked:
-    left, right = st.columns([1, 3.4], gap="medium")
+figures = samples_view.key_figures if labelled else samples_view.plain_figures
+figures(ws, run)
+views = samples_view.views(labelled)
+with views[0]:
+    columns = columns_of(ws, dataset, run)
+    wanted, ignored = filters.current(ws, dataset, run)
+    left, right = st.columns([1.3, 3.4], gap="medium")
     with left:
-        wanted, flagged = samples_view.filters(ws, run, dataset, frame)
-    decisions = audits.decisions(ws, dataset.id)
+        samples_charts.draw(ws, dataset, run, wanted)
+        samples_controls.draw(ws, dataset, run, columns, wanted)
+        if labelled:
+            choose_cut_off(ws, run, frame)
+    shown = filters.selected(ws, dataset, run, wanted)
     with right:
-        positions = select(frame, flagged, wanted, decisions)
-        samples_view.results(ws, dataset, frame, positions, flagged, wanted.column, decisions)
-if classes.open:
-    with classes:
-        tables_view.classes(ws, dataset, run)
-if duplicates.open:
-    with duplicates:
-        tables_view.duplicates(ws, dataset, run)
-if training.open:
-    with training:
-        training_view.show_training(ws, dataset, run)
+        with_map, pictures, size = samples_view.toolbar(ws, dataset, run, shown)
+        samples_controls.chips(wanted, ignored)
+        if with_map:
+            map_view.map_panel(ws, dataset, run, shown)
+        samples_view.results(ws, dataset, frame, shown, pictures=pictures, size=size)
+more = (tables_view.duplicates, tables_view.classes, training_view.show_training, earned_panel)
+for view, show in zip(views[1:], more, strict=False):
+    if view.open:
+        with view:
+            show(ws, dataset, run)
 sample_detail.show_addressed(ws, dataset, run)

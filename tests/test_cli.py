@@ -13,6 +13,9 @@ import pytest
 
 import dvaudit
 from dvaudit import cli, valuators
+from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.patches import make_patch
+from dvaudit.reports.patch import write_patch
 
 FLIPPED = tuple(range(5, 120, 10))
 
@@ -202,3 +205,49 @@ def test_an_interrupt_exits_with_130(
     monkeypatch.setattr(cli.audits, "audit", interrupted)
     assert _run(monkeypatch, "audit", table, "--out", tmp_path / "out") == 130
     assert capsys.readouterr().err.strip() == "Stopped."
+
+
+def test_a_patch_is_applied_to_a_newer_copy(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = dvaudit.load(table, label="kind")
+    decisions = {
+        "5": Decision("5", Verdict.RELABEL, "high"),
+        "6": Decision("6", Verdict.DROP),
+        "7": Decision("7", Verdict.KEEP),
+    }
+    write_patch(make_patch(data, decisions, reviewer="ana"), tmp_path / "patch.json")
+    frame = pd.read_csv(table)
+    newer = tmp_path / "newer.csv"
+    frame.drop(index=7)[::-1].to_csv(newer, index=False)
+    out = tmp_path / "out"
+    command = ("apply", tmp_path / "patch.json", newer, "--out", out)
+    assert _run(monkeypatch, *command, "--strict") == 2
+    assert "1 verdict does not fit" in capsys.readouterr().err
+    assert not out.exists()
+    assert _run(monkeypatch, *command) == 0
+    said = capsys.readouterr().out
+    assert "2 of 3 verdicts are applied." in said
+    assert "another id: 5, 6." in said
+    assert "the content under the id has changed: 7." in said
+    expected = frame.drop(index=[6, 7])[::-1].reset_index(drop=True)
+    expected.loc[len(expected) - 6, "kind"] = "high"
+    pd.testing.assert_frame_equal(pd.read_csv(out / "newer-corrected.csv"), expected)
+    assert len(pd.read_csv(out / "patch-result.csv")) == 3
+    (tmp_path / "patch.json").write_text('{"schema": "dvaudit.patch", "schema_version": 7}')
+    assert _run(monkeypatch, *command) == 2
+    assert "patch.json has the schema version 7" in capsys.readouterr().err
+
+
+def test_sections_of_the_report_are_chosen(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ("audit", table, "--label", "kind", "--valuator", "kernel-loo", "--out", tmp_path)
+    assert _run(monkeypatch, *common, "--section", "card", "--section", "samples") == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Valuation card" in page
+    assert "Outliers</h2>" not in page
+    assert _run(monkeypatch, *common, "--section", "weather") == 2
+    assert "'weather': no section of a report; there are scores," in capsys.readouterr().err
+    assert _run(monkeypatch, *common, "--shown", "501") == 2
+    assert "choose 60 to 500" in capsys.readouterr().err

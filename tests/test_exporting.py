@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from audited import add_audited_table
+from appview import add_audit
+from audited import add_audited_numbers, add_audited_pictures, add_audited_table
+from curves import curve_table
 
-from dvaudit import audits
+from dvaudit import audits, reporting
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.exporting import unjudged
 from dvaudit.findings import CutBy, CutOff
-from dvaudit.store import Workspace
+from dvaudit.store import RunKind, RunStatus, Workspace
 
 # Ranks are not in dataset order; "c" has no suggestion and "f" no label.
 SAMPLES = pd.DataFrame(
@@ -118,3 +121,75 @@ def test_corrections_hold_what_their_description_says(ws: Workspace, tmp_path: P
     assert written.columns.tolist() == [
         *("id", "given_label", "suggested_label", "suspicion_rank", "verdict", "new_label")
     ]
+
+
+def _pruning(ws: Workspace, dataset: str, audit: str, status: RunStatus, score: float) -> str:
+    """Store a pruning run of an audit whose curves have this score."""
+    run = ws.add_run(dataset, RunKind.PRUNING, {"function": "none:none", "audit": audit})
+    assert ws.queue.claim_one(run)
+    begun = ws.queue.begin(run, pid=None)
+    assert begun is not None
+    curves = curve_table().assign(score=score)
+    ws.save_findings(run, pd.DataFrame({"id": []}), {"curves": curves}, {}, {})
+    assert ws.queue.finish(run, begun.attempt, status, None)
+    return run
+
+
+def test_the_report_has_the_curves_of_its_audits_newest_finished_pruning(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    dataset, run = add_audited_table(ws, tmp_path)
+    assert reporting.stored_report(ws, ws.run(run)).curves is None
+    other = add_audit(ws, dataset)
+    _pruning(ws, dataset, run, RunStatus.DONE, 0.25)
+    _pruning(ws, dataset, run, RunStatus.DONE, 0.5)
+    _pruning(ws, dataset, run, RunStatus.FAILED, 0.75)
+    _pruning(ws, dataset, other, RunStatus.DONE, 1.0)
+    curves = reporting.stored_report(ws, ws.run(run)).curves
+    assert curves is not None
+    assert set(curves["score"]) == {0.5}
+    page = audits.export(ws, dataset, run, "report").read_text(encoding="utf-8")
+    assert "<h2>Pruning curves</h2>" in page
+
+
+def test_the_report_shows_rows_of_a_table_and_says_what_is_applied(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    dataset, run = add_audited_table(ws, tmp_path)
+    ws.decide(dataset, "0", Verdict.DROP, reviewer="ana")
+    page = audits.export(ws, dataset, run, "report", with_suggestions=True).read_text("utf-8")
+    assert "width: 0.75 · height: 97" in page
+    assert "With 1 verdict applied, and 2 suggestions that nobody judged." in page
+    told = json.loads(
+        audits.export(ws, dataset, run, "report-json", with_suggestions=True).read_text("utf-8")
+    )
+    assert [(item["id"], item["by"]) for item in told["decisions"]] == [
+        *(("1", "suggestion"), ("2", "suggestion"), ("0", "reviewer")),
+    ]
+    assert {row["class"]: (row["before"], row["after"]) for row in told["effects"]} == {
+        "elm": (10, 11),
+        "oak": (20, 18),
+    }
+    assert told["reviewers"][0]["name"] == "ana"
+
+
+def test_pictures_of_what_is_shown_judged_and_repeated_are_in_the_report(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    dataset, run = add_audited_pictures(ws, tmp_path, each=50)
+    names = ws.samples(dataset)["id"].tolist()
+    ws.decide(dataset, names[-1], Verdict.DROP)
+    report = reporting.stored_report(ws, ws.run(run))
+    assert set(report.thumbnails) == {*names[:60], names[-1]}
+    assert set(reporting.stored_report(ws, ws.run(run), shown=99).thumbnails) == set(names)
+    assert report.rows == {}
+
+
+def test_a_regression_is_exported_with_its_targets(ws: Workspace, tmp_path: Path) -> None:
+    dataset, run = add_audited_numbers(ws, tmp_path)
+    ws.decide(dataset, "0", Verdict.RELABEL, "200")
+    page = audits.export(ws, dataset, run, "report").read_text(encoding="utf-8")
+    assert "<h2>Effect on the target</h2>" in page
+    patch = json.loads(audits.export(ws, dataset, run, "patch").read_text("utf-8"))
+    assert patch["dataset"]["task"] == "regression"
+    assert (patch["rows"][0]["old_label"], patch["rows"][0]["new_label"]) == ("100.0", "200")

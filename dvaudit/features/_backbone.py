@@ -31,7 +31,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, a
 
 
 def extract(
-    source: Pictures, settings: Any, device: str, progress: Progress
+    source: Pictures, settings: Any, device: str, progress: Progress, fitted_on: int
 ) -> tuple[NDArray[np.floating], list[str]]:
     """Return the (n, d) standardised answers of the network to all images, and the notes."""
     progress(0.0, "Loading the network")
@@ -48,7 +48,7 @@ def extract(
                 rows.append(answers.float().flatten(1).cpu().numpy())
             progress(0.05 + 0.9 * (start + len(block)) / total, "Describing images")
     matrix = np.concatenate(rows)
-    standardise_(matrix)
+    standardise_(matrix, fitted_on=fitted_on)
     return matrix, source.notes()
 
 

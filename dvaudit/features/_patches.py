@@ -22,12 +22,20 @@ SCALE_PATCHES = 5000  # patches that the unit of the threshold is measured on
 
 
 def extract(
-    source: Pictures, settings: Any, seed: int, device: str, progress: Progress
+    source: Pictures,
+    settings: Any,
+    seed: int,
+    device: str,
+    progress: Progress,
+    fitted_on: int,
 ) -> tuple[NDArray[np.floating], list[str]]:
-    """Return the (n, 2 k grid^2) standardised features of all images, and the notes."""
+    """Return the (n, 2 k grid^2) standardised features of all images, and the notes.
+
+    The filters, and what columns are standardised by, are of the first `fitted_on` images.
+    """
     total = len(source.data)
     progress(0.0, "Choosing patches")
-    bank = fit_bank(sample_patches(source, settings.patch, seed), settings, seed)
+    bank = fit_bank(sample_patches(source, settings.patch, seed, fitted_on), settings, seed)
     pooled = PooledResponses(bank, source.shape, settings.grid, device)
     matrix = np.empty((total, pooled.width), dtype=np.float32)
     report = part(progress, 0.05, 0.95)
@@ -35,7 +43,7 @@ def extract(
         pooled.write(block, matrix[start : start + len(block)])
         report((start + len(block)) / total, "Describing images")
     progress(0.95, "Standardising features")
-    standardise_(matrix)
+    standardise_(matrix, fitted_on=fitted_on)
     notes = source.notes()
     if bank.filters < settings.patches:
         notes.append(
@@ -45,14 +53,16 @@ def extract(
     return matrix, notes
 
 
-def sample_patches(source: Pictures, patch: int, seed: int) -> NDArray[np.float32]:
+def sample_patches(
+    source: Pictures, patch: int, seed: int, fitted_on: int | None = None
+) -> NDArray[np.float32]:
     """Return (m, patch * patch * channels) random patches, pixels in 0 to 1.
 
-    They come from at most FIT_IMAGES images drawn without replacement, about the same number
-    from each.
+    They come from at most FIT_IMAGES images drawn without replacement, of the first `fitted_on`
+    (None: of all), about the same number from each.
     """
     rng = np.random.default_rng([seed, 1])
-    total, shape = len(source.data), source.shape
+    total, shape = fitted_on or len(source.data), source.shape
     chosen = np.sort(rng.permutation(total)[:FIT_IMAGES])
     pixels = source.pixels(chosen.tolist())
     down, across = shape.height - patch + 1, shape.width - patch + 1

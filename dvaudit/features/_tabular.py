@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -16,8 +17,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from dvaudit.core.dataset import Role
 from dvaudit.core.errors import UnsuitableDataError, some
 from dvaudit.core.progress import Progress
-from dvaudit.features._dates import date_parts
+from dvaudit.features._dates import DateParts
 from dvaudit.features._text import encode_texts
+from dvaudit.features.tabular import UNKNOWN
 
 MISSING = "\x00missing"  # a category of its own that no cell can hold
 
@@ -28,8 +30,12 @@ def encode(
     settings: Any,
     seed: int,
     progress: Progress,
+    fitted_on: int | None = None,
 ) -> tuple[NDArray[np.floating], list[str]]:
     """Return the (n, d) float32 encoding of the feature columns, and the notes.
+
+    Args:
+        fitted_on: the encoders are fitted on so many first rows; None takes all.
 
     Raises:
         UnsuitableDataError: no column has a value.
@@ -38,25 +44,33 @@ def encode(
     for name in table.columns:
         if roles[name].is_feature:
             columns[roles[name]].append(name)
-    prepared, notes = _prepare(table, columns)
+    first = len(table) if fitted_on is None else fitted_on
+    prepared, notes = _prepare(table, columns, first)
     progress(0.0, "Encoding columns")
     blocks = []
     if any(columns[role] for role in (Role.NUMERIC, Role.CATEGORICAL, Role.DATE)):
-        transformer = _transformer(columns, len(table), settings)
-        blocks.append(transformer.fit_transform(prepared))
+        transformer = _transformer(columns, first, settings)
+        if first == len(prepared):
+            blocks.append(transformer.fit_transform(prepared))
+        else:
+            transformer.fit(prepared.iloc[:first])
+            blocks.append(transformer.transform(prepared))
         notes += _pooled(transformer, columns[Role.CATEGORICAL])
+        notes += _unknown(transformer, prepared.iloc[first:], columns[Role.CATEGORICAL])
     for number, name in enumerate(columns[Role.TEXT]):
         progress((number + 1) / (len(columns[Role.TEXT]) + 1), f"Encoding {name}")
         block, said = encode_texts(
-            prepared[name].tolist(), settings.text_dimensions, settings.text_weight, seed
+            prepared[name].tolist(), settings.text_dimensions, settings.text_weight, seed, first
         )
         blocks.append(block)
         notes += [f"{name}: {note}" for note in said]
     return np.hstack(blocks).astype(np.float32), notes
 
 
-def _prepare(table: pd.DataFrame, columns: dict[Role, list[str]]) -> tuple[pd.DataFrame, list[str]]:
-    """Return typed columns; take columns without a value out of `columns`."""
+def _prepare(
+    table: pd.DataFrame, columns: dict[Role, list[str]], first: int
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return typed columns; take those without a value in the first rows out of `columns`."""
     prepared: dict[str, Any] = {}
     notes, empty, infinite = [], [], []
     for role, names in columns.items():
@@ -68,12 +82,12 @@ def _prepare(table: pd.DataFrame, columns: dict[Role, list[str]]) -> tuple[pd.Da
                     infinite.append(name)
                     numbers = np.where(np.isinf(numbers), np.nan, numbers)
                 values = pd.Series(numbers, index=table.index)
-            if values.isna().all():
+            if values.iloc[:first].isna().all():
                 names.remove(name)
                 empty.append(name)
             elif role is Role.NUMERIC:
                 # Squares of values such as 1e300 would overflow in the scaler.
-                prepared[name] = values / (values.abs().max() or 1.0)
+                prepared[name] = values / (values.iloc[:first].abs().max() or 1.0)
             elif role is Role.DATE:
                 prepared[name] = values
             elif role is Role.CATEGORICAL:
@@ -104,9 +118,7 @@ def _transformer(columns: Mapping[Role, list[str]], rows: int, settings: Any) ->
         ("missing", _missing(), columns[Role.NUMERIC]),
         ("categorical", _categorical(settings.max_categories, least), columns[Role.CATEGORICAL]),
     ]
-    parts += [
-        (f"date {name}", FunctionTransformer(date_parts), name) for name in columns[Role.DATE]
-    ]
+    parts += [(f"date {name}", DateParts(), name) for name in columns[Role.DATE]]
     return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0.0)
 
 
@@ -123,8 +135,8 @@ def _numeric() -> Pipeline:
 
 
 def _missing() -> Pipeline:
-    indicator = MissingIndicator(features="missing-only")
-    return Pipeline([("indicate", indicator), ("centre", FunctionTransformer(_centred))])
+    indicator = MissingIndicator(features="missing-only", error_on_new=False)
+    return Pipeline([("indicate", indicator), ("centre", _Centred())])
 
 
 def _categorical(most: int, least: int) -> Pipeline:
@@ -133,15 +145,22 @@ def _categorical(most: int, least: int) -> Pipeline:
     encoder = OneHotEncoder(
         min_frequency=least if least > 1 else None,
         max_categories=most,
+        handle_unknown="infrequent_if_exist",
         sparse_output=False,
         dtype=np.float32,
     )
-    return Pipeline([("one-hot", encoder), ("centre", FunctionTransformer(_centred))])
+    return Pipeline([("one-hot", encoder), ("centre", _Centred())])
 
 
-def _centred(values: NDArray[Any]) -> NDArray[np.float64]:
-    numbers = np.asarray(values, dtype=np.float64)
-    return np.asarray(numbers - numbers.mean(axis=0))
+class _Centred(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Columns less their mean over the fitted rows."""
+
+    def fit(self, values: NDArray[Any], _: object = None) -> Self:
+        self.mean_ = np.asarray(values, dtype=np.float64).mean(axis=0)
+        return self
+
+    def transform(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(np.asarray(values, dtype=np.float64) - self.mean_)
 
 
 def _pooled(transformer: ColumnTransformer, names: list[str]) -> list[str]:
@@ -158,3 +177,21 @@ def _pooled(transformer: ColumnTransformer, names: list[str]) -> list[str]:
         return []
     which = some(f"{name} ({count:,})" for name, count in pooled.items())
     return [f"Rare categories are pooled (columns: {len(pooled)}): {which}."]
+
+
+def _unknown(transformer: ColumnTransformer, others: pd.DataFrame, names: list[str]) -> list[str]:
+    """Say which columns have categories in the rows that were not fitted on, and only there."""
+    if not names or not len(others):
+        return []
+    encoder = transformer.named_transformers_["categorical"]["one-hot"]
+    new = {
+        name: int((~others[name].isin(known)).sum())
+        for name, known in zip(names, encoder.categories_, strict=True)
+    }
+    which = [f"{name} ({count:,})" for name, count in new.items() if count]
+    if not which:
+        return []
+    return [
+        f"{UNKNOWN} count as rare ones where there are any, else as none (columns: {len(which)}, "
+        f"with rows): {some(which)}."
+    ]

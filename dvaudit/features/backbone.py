@@ -60,7 +60,13 @@ class Backbone(Extractor):
     Settings = BackboneSettings
 
     def _extract(
-        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+        self,
+        data: Dataset,
+        settings: Any,
+        seed: int,
+        device: str,
+        progress: Progress,
+        fitted_on: int,
     ) -> tuple[NDArray[np.floating], list[str]]:
         if not settings.weights_file and not settings.download:
             raise SettingsError(
@@ -69,5 +75,5 @@ class Backbone(Extractor):
             )
         from dvaudit.features import _backbone  # loads torch; torchvision only within
 
-        source = pictures(data, settings.size, square=True)
-        return _backbone.extract(source, settings, device, progress)
+        source = pictures(data, settings.size, square=True, fitted_on=fitted_on)
+        return _backbone.extract(source, settings, device, progress, fitted_on)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset, Kind
-from dvaudit.core.errors import UnsuitableDataError, some
+from dvaudit.core.errors import SettingsError, UnsuitableDataError, some
 from dvaudit.core.progress import Progress, silent
 from dvaudit.core.settings import parse
 
@@ -62,9 +62,18 @@ class Extractor(ABC):
 
     @abstractmethod
     def _extract(
-        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+        self,
+        data: Dataset,
+        settings: Any,
+        seed: int,
+        device: str,
+        progress: Progress,
+        fitted_on: int,
     ) -> tuple[NDArray[np.floating], list[str]]:
-        """Return the (n, d) matrix of `data` and the notes."""
+        """Return the (n, d) matrix of `data` and the notes.
+
+        Whatever is learned or chosen from the samples is so from the first `fitted_on` alone.
+        """
 
     def extract(
         self,
@@ -73,9 +82,14 @@ class Extractor(ABC):
         settings: Mapping[str, Any] | None = None,
         seed: int = 0,
         device: str = "cpu",
+        fitted_on: int | None = None,
         progress: Progress = silent,
     ) -> Features:
         """Return the vectors of `data`; nothing is cached.
+
+        Args:
+            fitted_on: the extractor learns from so many first samples and describes all, so that
+                the first get the vectors they have alone; None learns from all.
 
         Raises:
             SettingsError: an unknown setting, or a value out of bounds.
@@ -83,8 +97,9 @@ class Extractor(ABC):
         """
         parsed = parse(self.Settings, settings or {}, self.name)
         self.check(data)
+        fitted = rows_fitted(data, fitted_on)
         start = time.perf_counter()
-        matrix, notes = self._extract(data, parsed, seed, device, progress)
+        matrix, notes = self._extract(data, parsed, seed, device, progress, fitted)
         check_finite(matrix, data)
         seconds = time.perf_counter() - start
         return Features(matrix, self.name, asdict(parsed), tuple(notes), seconds)
@@ -98,6 +113,22 @@ class Extractor(ABC):
             )
         if len(data) == 0:
             raise UnsuitableDataError(f"{data.name!r} has no samples, so no features.")
+
+
+def rows_fitted(data: Dataset, fitted_on: int | None) -> int:
+    """Return how many first samples an extractor learns from.
+
+    Raises:
+        SettingsError: none, or more than there are.
+    """
+    if fitted_on is None:
+        return len(data)
+    if not 1 <= fitted_on <= len(data):
+        raise SettingsError(
+            f"Features of {len(data):,} samples are fitted on the first {fitted_on:,}; give 1 to "
+            f"{len(data):,}."
+        )
+    return fitted_on
 
 
 def check_finite(matrix: NDArray[np.floating], data: Dataset) -> None:

@@ -23,11 +23,19 @@ SCHEMA_VERSION = 1
 
 
 def content_key(
-    data: Dataset, extractor: str, version: int, settings: Mapping[str, Any], seed: int
+    data: Dataset,
+    extractor: str,
+    version: int,
+    settings: Mapping[str, Any],
+    seed: int,
+    fitted_on: int | None = None,
 ) -> str:
     """Return a hex SHA-256 over the samples' features, not their labels, and the extraction.
 
     A setting that ends in `_file` stands for the content of that file.
+
+    Args:
+        fitted_on: first samples that the extractor learns from; None stands for all.
     """
     roles = {name: str(role) for name, role in data.roles.items() if role.is_feature}
     what = {
@@ -38,6 +46,8 @@ def content_key(
         "settings": {name: _content(name, value) for name, value in settings.items()},
         "seed": seed,
     }
+    if fitted_on not in (None, len(data)):
+        what["fitted_on"] = fitted_on
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
     for item in data.hashes:
         digest.update(b"\n" + item.encode())

@@ -11,7 +11,7 @@ from dvaudit.core.dataset import Dataset, Kind
 from dvaudit.core.progress import Progress, silent
 from dvaudit.core.settings import parse
 from dvaudit.features import registry
-from dvaudit.features.base import Features
+from dvaudit.features.base import Features, rows_fitted
 from dvaudit.features.cache import FeatureCache, content_key
 
 _CHOSEN = {Kind.IMAGE: "patches", Kind.TABULAR: "tabular", Kind.VECTOR: "vectors"}
@@ -35,6 +35,7 @@ def extract(
     seed: int = 0,
     device: str = "cpu",
     cache: Path | None = None,
+    fitted_on: int | None = None,
     progress: Progress = silent,
 ) -> Features:
     """Return one vector per sample of `data`.
@@ -44,6 +45,8 @@ def extract(
         settings: the extractor's own, by name; text is converted.
         seed: of everything random; the same seed gives the same vectors.
         cache: folder where vectors are kept by content; None keeps none.
+        fitted_on: the extractor learns from so many first samples and describes all; None learns
+            from all.
 
     Raises:
         SettingsError: no such extractor or setting, or a value out of bounds.
@@ -53,18 +56,28 @@ def extract(
     chosen = registry.get(extractor or automatic(data))
     given = dict(settings or {})
     if cache is None or not chosen.cached:
-        made = chosen.extract(data, settings=given, seed=seed, device=device, progress=progress)
+        made = chosen.extract(
+            data,
+            settings=given,
+            seed=seed,
+            device=device,
+            fitted_on=fitted_on,
+            progress=progress,
+        )
         progress(1.0, "Features are ready")
         return made
     chosen.check(data)
     parsed = parse(chosen.Settings, given, chosen.name)
     store = FeatureCache(cache)
-    key = content_key(data, chosen.name, chosen.version, asdict(parsed), seed)
+    fitted = rows_fitted(data, fitted_on)
+    key = content_key(data, chosen.name, chosen.version, asdict(parsed), seed, fitted)
     found, problem = store.load(key, len(data))
     if found is not None:
         progress(1.0, "Features are in the cache")
         return found
-    made = chosen.extract(data, settings=given, seed=seed, device=device, progress=progress)
+    made = chosen.extract(
+        data, settings=given, seed=seed, device=device, fitted_on=fitted, progress=progress
+    )
     notes = (*made.notes, problem) if problem else made.notes
     store.save(key, made)
     progress(1.0, "Features are ready")

@@ -88,9 +88,16 @@ class Patches(Extractor):
     Settings = PatchesSettings
 
     def _extract(
-        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+        self,
+        data: Dataset,
+        settings: Any,
+        seed: int,
+        device: str,
+        progress: Progress,
+        fitted_on: int,
     ) -> tuple[NDArray[np.floating], list[str]]:
         from dvaudit.features import _patches  # loads torch
 
-        source = pictures(data, settings.size, least_side=settings.patch + settings.grid - 1)
-        return _patches.extract(source, settings, seed, device, progress)
+        least = settings.patch + settings.grid - 1
+        source = pictures(data, settings.size, least_side=least, fitted_on=fitted_on)
+        return _patches.extract(source, settings, seed, device, progress, fitted_on)

@@ -124,7 +124,12 @@ class _Decoded:
 
 
 def pictures(
-    data: Dataset, side: int | None, *, least_side: int = 1, square: bool = False
+    data: Dataset,
+    side: int | None,
+    *,
+    least_side: int = 1,
+    square: bool = False,
+    fitted_on: int | None = None,
 ) -> Pictures:
     """Choose one shape for the images of `data` from SAMPLE of them, evenly spread.
 
@@ -136,10 +141,12 @@ def pictures(
         side: length of the longer side instead; None chooses.
         least_side: the shorter side is made at least this long.
         square: both sides are `side`, whatever the proportions.
+        fitted_on: the shape is chosen for so many first images; None: for all.
     """
-    step = max(1, -(-len(data) // SAMPLE))
+    total = fitted_on or len(data)
+    step = max(1, -(-total // SAMPLE))
     sizes, grey = [], True
-    for index in range(0, len(data), step):
+    for index in range(0, total, step):
         image = opened(data, index, read(data, index))
         sizes.append(image.size)
         grey = grey and image.mode in _GREY_MODES

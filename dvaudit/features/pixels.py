@@ -39,9 +39,15 @@ class Pixels(Extractor):
     Settings = PixelsSettings
 
     def _extract(
-        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+        self,
+        data: Dataset,
+        settings: Any,
+        seed: int,
+        device: str,
+        progress: Progress,
+        fitted_on: int,
     ) -> tuple[NDArray[np.floating], list[str]]:
-        source = pictures(data, settings.size)
+        source = pictures(data, settings.size, fitted_on=fitted_on)
         shape = source.shape
         width = shape.height * shape.width * shape.channels
         matrix = np.empty((len(data), width), dtype=np.float32)

@@ -11,25 +11,37 @@ BLOCK_BYTES = 16 << 20
 LEAST_SHARE = 0.05
 
 
-def standardise_(matrix: NDArray[np.float32], least_share: float = LEAST_SHARE) -> None:
+def standardise_(
+    matrix: NDArray[np.float32],
+    least_share: float = LEAST_SHARE,
+    *,
+    fitted_on: int | None = None,
+) -> None:
     """Centre each column of the (n, d) matrix and divide it by its deviation, in place.
 
     Deviations below `least_share` of the root mean square over all columns count as that, so a
     constant column becomes zero and rounding noise stays small. Sums are taken in float64 over
     blocks of about BLOCK_BYTES.
+
+    Args:
+        fitted_on: centre and deviation are those of so many first rows; None takes all.
     """
     rows = max(1, BLOCK_BYTES // (8 * max(matrix.shape[1], 1)))
-    blocks = [slice(start, start + rows) for start in range(0, len(matrix), rows)]
+    fitted = matrix[:fitted_on]
     mean = np.zeros(matrix.shape[1])
-    for block in blocks:
-        mean += matrix[block].sum(axis=0, dtype=np.float64)
-    mean /= max(len(matrix), 1)
+    for block in _blocks(len(fitted), rows):
+        mean += fitted[block].sum(axis=0, dtype=np.float64)
+    mean /= max(len(fitted), 1)
     variance = np.zeros_like(mean)
-    for block in blocks:
-        variance += np.square(matrix[block] - mean).sum(axis=0)
-    variance /= max(len(matrix), 1)
+    for block in _blocks(len(fitted), rows):
+        variance += np.square(fitted[block] - mean).sum(axis=0)
+    variance /= max(len(fitted), 1)
     floor = least_share * np.sqrt(variance.mean()) if len(variance) else 0.0
     deviation = np.maximum(np.sqrt(variance), floor)
     scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    for block in blocks:
+    for block in _blocks(len(matrix), rows):
         matrix[block] = (matrix[block] - mean) * scale
+
+
+def _blocks(total: int, rows: int) -> list[slice]:
+    return [slice(start, min(start + rows, total)) for start in range(0, total, rows)]

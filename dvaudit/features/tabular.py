@@ -14,6 +14,9 @@ from dvaudit.core.progress import Progress
 from dvaudit.core.settings import setting
 from dvaudit.features.base import Extractor
 
+# How the note begins that says which categories the fitted rows do not have.
+UNKNOWN = "Unknown categories"
+
 
 @dataclass(frozen=True)
 class TabularSettings:
@@ -67,7 +70,13 @@ class Tabular(Extractor):
     Settings = TabularSettings
 
     def _extract(
-        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+        self,
+        data: Dataset,
+        settings: Any,
+        seed: int,
+        device: str,
+        progress: Progress,
+        fitted_on: int,
     ) -> tuple[NDArray[np.floating], list[str]]:
         from dvaudit.features import _tabular  # loads scikit-learn
 
@@ -77,4 +86,4 @@ class Tabular(Extractor):
                 f"{data.name!r} has no feature columns; give at least one column the role "
                 "numeric, categorical, text or date."
             )
-        return _tabular.encode(table, roles, settings, seed, progress)
+        return _tabular.encode(table, roles, settings, seed, progress, fitted_on)

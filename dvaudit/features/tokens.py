@@ -21,7 +21,9 @@ MANY_TEXTS = 200  # from this many samples on, a word of one sample alone is a r
 WORD = re.compile(r"\w+")
 
 
-def tokens(data: Dataset, *, codes: int = 8192, length: int = 64) -> NDArray[np.int64]:
+def tokens(
+    data: Dataset, *, codes: int = 8192, length: int = 64, fitted_on: int | None = None
+) -> NDArray[np.int64]:
     """Return the first words of each sample as codes, (n, at most `length`), 0 for padding.
 
     Words are runs of letters and digits, lower-cased. 1 is a rare word, 2 stands between two text
@@ -30,6 +32,8 @@ def tokens(data: Dataset, *, codes: int = 8192, length: int = 64) -> NDArray[np.
 
     Args:
         codes: at most so many, 4 or more, padding with them; words beyond are rare.
+        fitted_on: words and their greatest number are those of so many first samples; None takes
+            all.
 
     Raises:
         UnsuitableDataError: no text column, or so many that a sample cannot have a word of each.
@@ -38,10 +42,13 @@ def tokens(data: Dataset, *, codes: int = 8192, length: int = 64) -> NDArray[np.
     room = length - len(columns) + 1
     texts = zip(*(_words(column, length) for column in columns), strict=True)
     rows = [_joined(_cut(parts, room)) for parts in texts]
-    numbers = {BETWEEN: SEPARATOR, **_vocabulary(rows, codes - FIRST_WORD)}
-    out = np.zeros((len(rows), max([1, *map(len, rows)])), dtype=np.int64)
+    fitted = rows[:fitted_on]
+    numbers = {BETWEEN: SEPARATOR, **_vocabulary(fitted, codes - FIRST_WORD)}
+    width = max([1, *map(len, fitted)])
+    out = np.zeros((len(rows), width), dtype=np.int64)
     for place, row in zip(out, rows, strict=True):
-        place[: len(row)] = [numbers.get(word, UNKNOWN) for word in row]
+        kept = row[:width]
+        place[: len(kept)] = [numbers.get(word, UNKNOWN) for word in kept]
     return out
 
 

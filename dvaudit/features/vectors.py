@@ -32,7 +32,13 @@ class Vectors(Extractor):
     cached = False
 
     def _extract(
-        self, data: Dataset, settings: Any, seed: int, device: str, progress: Progress
+        self,
+        data: Dataset,
+        settings: Any,
+        seed: int,
+        device: str,
+        progress: Progress,
+        fitted_on: int,
     ) -> tuple[NDArray[np.floating], list[str]]:
         if data.vectors is None or data.vectors.shape[1] == 0:
             raise UnsuitableDataError(f"{data.name!r} has no vectors; give an (n, d) array.")

@@ -35,6 +35,7 @@ from dvaudit.findings.detection import (
 )
 from dvaudit.findings.early import early_detection, so_far
 from dvaudit.findings.effort import neighbour_seconds
+from dvaudit.findings.embedding import on_grid, principal_components
 from dvaudit.findings.error_rate import estimate_error_rate
 from dvaudit.findings.find import find, label_rate
 from dvaudit.findings.kinds import (
@@ -110,9 +111,11 @@ __all__ = [
     "most_disputed",
     "nearest",
     "neighbour_seconds",
+    "on_grid",
     "overlaps",
     "plant_flips",
     "plant_noise",
+    "principal_components",
     "rank_correlations",
     "rank_intervals",
     "rank_shares",

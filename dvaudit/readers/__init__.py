@@ -1,7 +1,7 @@
 """Files -> Dataset and back."""
 
 from dvaudit.readers.correction import write_corrected
-from dvaudit.readers.formats import FORMATS
+from dvaudit.readers.formats import FORMATS, read_bytes
 from dvaudit.readers.images import ArrayImages, FolderImages, ZipImages
 from dvaudit.readers.loading import load
 from dvaudit.readers.previewing import ColumnPreview, Preview, preview
@@ -15,5 +15,6 @@ __all__ = [
     "ZipImages",
     "load",
     "preview",
+    "read_bytes",
     "write_corrected",
 ]

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
-from openpyxl.formula.translate import Translator
 
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.readers import csv_text
 from dvaudit.readers.changes import Changes, changed_since, native_labels
 from dvaudit.readers.csv_table import open_csv
+from dvaudit.readers.excel_copy import (
+    Values,
+    computed_values,
+    drop_rows,
+    new_row,
+    restore_computed,
+)
 from dvaudit.readers.formats import read_bytes
 from dvaudit.readers.loading import Wishes, load_path
 from dvaudit.readers.raw import as_text
@@ -126,7 +132,12 @@ def _corrected_jsonl(data: bytes, name: str, wanted: RecordChanges) -> bytes:
     present = [json.loads(lines[record])[key] for record in wanted.examples.values()]
     labels = native_labels(wanted.labels.values(), present)
     out: list[str] = []
-    for number, line in enumerate(lines):
+    number = -1
+    for line in text.split("\n"):
+        if not line.strip():
+            out.append(line)  # a blank line is no record; the last one is the file's end
+            continue
+        number += 1
         if number in wanted.drop:
             continue
         if number in wanted.labels:
@@ -136,7 +147,7 @@ def _corrected_jsonl(data: bytes, name: str, wanted: RecordChanges) -> bytes:
             out.append(written + ending)
         else:
             out.append(line)
-    return encoding.encode("\n".join(out) + "\n")
+    return encoding.encode("\n".join(out))
 
 
 def _json_key(lines: list[str], wanted: RecordChanges) -> str:
@@ -188,6 +199,8 @@ def _write_excel(
     macros = source.suffix.lower() == ".xlsm"
     with open_workbook(source, keep_vba=macros) as book:
         sheet = choose_sheet(book, options.get("sheet"), source.name)
+        dropped = sorted(first + record for record in wanted.drop)
+        computed = _computed(source, book, sheet, dropped, macros)
         column = wanted.column + 1
         present = [sheet.cell(first + record, column).value for record in wanted.examples.values()]
         named = {
@@ -198,29 +211,20 @@ def _write_excel(
         labels = native_labels(wanted.labels.values(), list(named.values()))
         for record, text in wanted.labels.items():
             sheet.cell(first + record, column).value = labels[text]
-        _drop_rows(sheet, sorted(first + record for record in wanted.drop))
+        drop_rows(sheet, dropped)
         book.save(target)
+    restore_computed(target, computed)
 
 
-def _drop_rows(sheet: Any, dropped: list[int]) -> None:
-    """Move later rows up in one pass; openpyxl's delete_rows moves all of them for each call."""
-    if not dropped:
-        return
-    gone = set(dropped)
-    place = dropped[0]
-    last = sheet.max_row
-    for row in range(dropped[0], last + 1):
-        if row in gone:
-            continue
-        for cell in sheet[row]:
-            moved = sheet.cell(place, cell.column)
-            moved.value = _moved(cell.value, cell.coordinate, moved.coordinate)
-            moved._style = copy(cell._style)
-        place += 1
-    sheet.delete_rows(place, last - place + 1)
-
-
-def _moved(value: Any, origin: str, destination: str) -> Any:
-    if isinstance(value, str) and value.startswith("="):
-        return Translator(value, origin=origin).translate_formula(destination)
-    return value
+def _computed(
+    source: Path, book: Any, sheet: Any, dropped: Sequence[int], macros: bool
+) -> list[Values]:
+    """Return what the formulas of each worksheet had computed, by the cell they move to."""
+    found: list[Values] = []
+    with open_workbook(source, keep_vba=macros, data_only=True) as values:
+        for formulas in book.worksheets:
+            gone = dropped if formulas.title == sheet.title else ()
+            found.append(
+                computed_values(formulas, values[formulas.title], partial(new_row, dropped=gone))
+            )
+    return found

@@ -13,16 +13,24 @@ from dvaudit.reports.files import (
 )
 from dvaudit.reports.folder import write_all, write_html
 from dvaudit.reports.html import render_html
+from dvaudit.reports.report_json import report_json, write_report_json
+from dvaudit.reports.sections import LEAST_SHOWN, MOST_SHOWN, Choice, Section, chosen
 from dvaudit.reports.types import SCHEMA_VERSION, Report
 
 __all__ = [
+    "LEAST_SHOWN",
+    "MOST_SHOWN",
     "SCHEMA_VERSION",
+    "Choice",
     "Report",
+    "Section",
     "audit_json",
+    "chosen",
     "corrections",
     "flagged",
     "guarded",
     "render_html",
+    "report_json",
     "unguarded",
     "write_all",
     "write_audit_json",
@@ -30,5 +38,6 @@ __all__ = [
     "write_csv",
     "write_html",
     "write_parquet",
+    "write_report_json",
     "write_samples",
 ]

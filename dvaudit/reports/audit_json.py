@@ -50,7 +50,7 @@ def audit_json(report: Report) -> dict[str, Any]:
         "notes": list(report.notes),
         "unreadable": [{"name": item.name, "reason": item.reason} for item in report.unreadable],
     }
-    plain = _plain({**own, **{k: v for k, v in report.record.items() if k not in own}, **found})
+    plain = plain_json({**own, **{k: v for k, v in report.record.items() if k not in own}, **found})
     assert isinstance(plain, dict)
     return plain
 
@@ -63,7 +63,7 @@ def write_audit_json(report: Report, folder: Path) -> Path:
     return path
 
 
-def _plain(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
     """Return numpy numbers, paths and the like as what JSON knows.
 
     Raises:
@@ -72,13 +72,13 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return str(value) if isinstance(value, str) else value
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain_json(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
+        return [plain_json(item) for item in value]
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"audit.json cannot hold a {type(value).__name__}: {value!r}")

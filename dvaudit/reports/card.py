@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dvaudit.core.words import count
+from dvaudit.reports.parts import moment
+from dvaudit.reports.reviewers import reviewers
 from dvaudit.reports.types import Report
 
 Rows = list[tuple[str, str]]
@@ -15,14 +18,15 @@ def card(report: Report) -> list[tuple[str, Rows]]:
     record = report.record
     sections = [
         ("Data", _data(report)),
-        ("Features", _features(record.get("features", {}))),
+        ("Preprocessing", _features(record.get("features", {}))),
         *(
             (f"Method: {name}", _method(details))
             for name, details in record.get("valuators", {}).items()
         ),
-        ("Flags", [("Cut-off", f"Flagged: {report.cut_off.words()}.")]),
+        ("Cut-off", [("Rule", f"Flagged: {report.cut_off.words()}.")]),
         ("Error rate", [("How it was made", report.error_rate.how)]),
         ("Run", _run(record)),
+        ("Review", _review(report)),
     ]
     return [(title, rows) for title, rows in sections if rows]
 
@@ -31,8 +35,29 @@ def _data(report: Report) -> Rows:
     return [
         ("Name", report.name),
         ("SHA-256 of content", report.fingerprint),
+        ("Kind", f"{report.kind.value}, {report.task.value}"),
         ("Samples", f"{len(report.samples):,}, of them {report.labelled:,} with a label"),
     ]
+
+
+def _review(report: Report) -> Rows:
+    """Return who reviewed and when, and what else is applied."""
+    rows = [
+        (
+            f"Reviewer: {person.name}",
+            f"{count(person.samples, 'sample')}, from {moment(person.first)} to "
+            f"{moment(person.last)}",
+        )
+        for person in reviewers(report.history)
+    ]
+    if not rows:
+        told = "nobody yet" if not report.decisions else "not recorded"
+        rows = [("Reviewed by", told)]
+    rows.append(("Verdicts in force", f"{len(report.decisions):,}"))
+    unseen = len({*report.suggested} - {*report.decisions})
+    if unseen:
+        rows.append(("Suggestions applied unseen", f"{unseen:,}"))
+    return rows
 
 
 def _features(features: Mapping[str, Any]) -> Rows:
@@ -72,6 +97,8 @@ def _method(details: Mapping[str, Any]) -> Rows:
 
 def _run(record: Mapping[str, Any]) -> Rows:
     rows: Rows = []
+    if record.get("created"):
+        rows.append(("Audited", moment(str(record["created"]))))
     if "seed" in record:
         rows.append(("Seed", _value(record["seed"])))
     if "device" in record:

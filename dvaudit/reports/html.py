@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,29 @@ from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings import CutBy
 from dvaudit.reports import svg
 from dvaudit.reports.card import card
+from dvaudit.reports.parts import MINUS, curves_part, effects_part, moment, people_part, signed
+from dvaudit.reports.sections import Choice, Section
 from dvaudit.reports.types import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
 CLASS_BARS = 12
-LISTED = {"samples": 40, "confusions": 12, "classes": 100, "groups": 15, "outliers": 10}
+LISTED = {"confusions": 12, "classes": 100, "groups": 15, "outliers": 10}
 LISTED_DECISIONS = 200
 
-NONE, MINUS = "—", "\u2212"
+NONE = "—"
 
 Row = dict[str, Any]
 
 
-def render_html(report: Report) -> str:
+def render_html(report: Report, choice: Choice | None = None) -> str:
     """Return the report as a self-contained HTML page; all text from the data is escaped.
 
-    Long lists are cut (the page says so); samples.csv has every row.
+    Long lists are cut, and the page says how many more there are.
+
+    Args:
+        choice: which sections, and how many samples are shown; everything where None.
     """
+    wanted = choice or Choice()
     page: str = _template().render(
         report=report,
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
@@ -43,7 +48,13 @@ def render_html(report: Report) -> str:
         tiles=_tiles(report),
         score_chart=_score_chart(report),
         class_chart=_class_chart(report),
-        samples=_top_samples(report),
+        samples=_top_samples(report, wanted.shown),
+        has={section.value: wanted.has(section) for section in Section},
+        title={section.value: section.heading for section in Section},
+        people=people_part(report),
+        effects=effects_part(report) if wanted.has(Section.EFFECTS) else None,
+        curves=curves_part(report) if wanted.has(Section.CURVES) else None,
+        gallery=report.kind is Kind.IMAGE,
         confusions=_rows(report.confusions, LISTED["confusions"]),
         classes=_rows(report.classes, LISTED["classes"]),
         groups=_groups(report),
@@ -66,7 +77,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=_count, percent=percent, decimal=_decimal)
+    environment.filters.update(count=_count, percent=percent, decimal=_decimal, signed=signed)
     return environment.get_template("report.html")
 
 
@@ -92,14 +103,7 @@ def _subtitle(report: Report) -> str:
     parts = [f"{len(report.samples):,} {things}", report.task.value]
     if report.task is Task.CLASSIFICATION:
         parts.append(f"{len(report.classes):,} classes")
-    return " · ".join([*parts, f"audited {_moment(report.created)}"])
-
-
-def _moment(created: str) -> str:
-    """Return an ISO 8601 time as "2 Mar 2026, 10:15 UTC"; its own offset where it is not UTC."""
-    moment = datetime.fromisoformat(created)
-    zone = moment.strftime("%Z").replace("UTC+00:00", "UTC")
-    return f"{moment.day} {moment.strftime('%b %Y, %H:%M')} {zone}".strip()
+    return " · ".join([*parts, f"audited {moment(report.created)}"])
 
 
 def _summary(report: Report) -> str:
@@ -188,16 +192,17 @@ def _class_chart(report: Report) -> Row | None:
     }
 
 
-def _top_samples(report: Report) -> Row:
+def _top_samples(report: Report, shown: int) -> Row:
     """Return the most suspicious samples, flagged ones only where there are any."""
     frame = report.samples[report.samples["suspicion_rank"].notna()]
     if frame["flagged"].any():
         frame = frame[frame["flagged"]]
-    top = frame.sort_values("suspicion_rank", kind="stable").head(LISTED["samples"])
+    top = frame.sort_values("suspicion_rank", kind="stable").head(shown)
     rows = [
         {
             **_plain(row),
             "thumbnail": report.thumbnails.get(row["id"]),
+            "row": report.rows.get(row["id"]),
             "decision": _verdict_text(report.decisions.get(row["id"])),
         }
         for row in top.to_dict("records")
@@ -239,14 +244,22 @@ def _decisions(report: Report) -> Row:
             "given_label": _text(given.get(sample_id)),
             "label": decision.label,
             "verdict": decision.verdict.value,
+            "unseen": sample_id not in report.decisions,
+            "thumbnail": report.thumbnails.get(sample_id),
         }
-        for sample_id, decision in report.decisions.items()
+        for sample_id, decision in _changes_first(report)
     ]
     return {
         "counts": report.verdict_counts(),
         "rows": rows[:LISTED_DECISIONS],
         "more": max(0, len(rows) - LISTED_DECISIONS),
     }
+
+
+def _changes_first(report: Report) -> list[tuple[str, Decision]]:
+    """Return decisions and suggestions that are applied, those that change the data first."""
+    changing = (Verdict.RELABEL, Verdict.DROP)
+    return sorted(report.changes.items(), key=lambda item: item[1].verdict not in changing)
 
 
 def _verdict_text(decision: Decision | None) -> str | None:

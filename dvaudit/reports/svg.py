@@ -94,7 +94,7 @@ def histogram(data: Histogram, *, title: str, axis: str) -> Markup:
         f'<text class="axis" x="{left + plot_width / 2:.0f}" y="{height - 5}" '
         f'text-anchor="middle">{escape(axis)}</text>'
     )
-    return _svg(width, height, title, parts)
+    return svg_element(width, height, title, parts)
 
 
 def bars(items: Sequence[Bar], *, title: str) -> Markup:
@@ -114,7 +114,7 @@ def bars(items: Sequence[Bar], *, title: str) -> Markup:
             + _rect("flag", left, y + 6, length, 14, radius=3)
             + f'<text class="tick" x="{width - right + 10}" y="{y + 17}">{escape(item.text)}</text>'
         )
-    return _svg(width, max(row, row * len(items)), title, parts)
+    return svg_element(width, max(row, row * len(items)), title, parts)
 
 
 def nice_ticks(low: float, high: float, wanted: int) -> list[float]:
@@ -145,8 +145,8 @@ def _rect(kind: str, x: float, y: float, width: float, height: float, radius: fl
     )
 
 
-def _svg(width: float, height: float, title: str, parts: Sequence[str]) -> Markup:
-    # Every text inside was escaped when its part was made.
+def svg_element(width: float, height: float, title: str, parts: Sequence[str]) -> Markup:
+    """Join parts to one drawing; every text in them must be escaped already."""
     return Markup(
         f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(title)}">'
         f"{''.join(parts)}</svg>"

@@ -14,6 +14,13 @@ from dvaudit.findings import CutOff, ErrorRate
 
 SCHEMA_VERSION = 1
 
+_HISTORY_COLUMNS = ("at", "sample_id", "version", "verdict", "label", "reviewer", "undo")
+
+
+def no_history() -> pd.DataFrame:
+    """Return the history of a dataset that nobody reviewed."""
+    return pd.DataFrame(columns=list(_HISTORY_COLUMNS), dtype=object)
+
 
 @dataclass(frozen=True, eq=False)
 class Report:
@@ -30,6 +37,10 @@ class Report:
         thumbnails: pictures as data URIs, by sample id.
         notes: what a person should know of, one sentence each.
         unreadable: what the input held that could not be read.
+        rows: what to show of samples that have no picture, by sample id: their features as text.
+        suggested: suggestions that nobody judged and that are applied with the decisions.
+        history: as Workspace.history; empty where nobody reviewed.
+        curves: table "curves" of a pruning run, as in reports.lines; None for none.
         cut_off: the rule behind `samples["flagged"]` and the tables.
 
     Raises:
@@ -51,6 +62,10 @@ class Report:
     thumbnails: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    rows: Mapping[str, str] = field(default_factory=dict)
+    suggested: Mapping[str, Decision] = field(default_factory=dict)
+    history: pd.DataFrame = field(default_factory=no_history)
+    curves: pd.DataFrame | None = None
     cut_off: CutOff = field(default_factory=CutOff)
 
     def __post_init__(self) -> None:
@@ -65,6 +80,11 @@ class Report:
     @property
     def labelled(self) -> int:
         return int(self.samples["given_label"].notna().sum())
+
+    @property
+    def changes(self) -> dict[str, Decision]:
+        """Decisions and the suggestions applied with them, by sample id."""
+        return {**self.suggested, **self.decisions}
 
     def verdict_counts(self) -> dict[str, int]:
         """Return how many samples have each verdict, in the order of Verdict."""

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from dvaudit.jobs import Supervisor
 from dvaudit.server.headers import SecurityHeaders
+from dvaudit.server.maps import points, published
 from dvaudit.server.opened import workspace
 from dvaudit.server.originals import image
 from dvaudit.server.pack import pack
@@ -30,7 +31,7 @@ async def health(request: Request) -> Response:
 
 
 async def start_page(request: Request) -> Response:
-    """GET /data: to the page itself; Streamlit knows its default page at the root alone."""
+    """GET /home: to the page itself; Streamlit knows its default page at the root alone."""
     query = request.url.query
     return RedirectResponse(f"./?{query}" if query else "./")
 
@@ -40,9 +41,11 @@ async def _upload(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/data", start_page),
+    Route("/home", start_page),
     Route("/api/health", health),
     Route("/api/pack", blocking(pack)),
+    Route("/api/map/{audit}/{name}", blocking(points)),
+    Route("/api/published/{key}", blocking(published)),
     Route("/api/image/{dataset}/{position}", image),
     Route("/api/upload", _upload, methods=["PUT"]),
 ]

@@ -1,5 +1,6 @@
 """The workspace on disk: datasets, runs, results and verdicts."""
 
+from dvaudit.store.audit_samples import AuditSample
 from dvaudit.store.errors import RepeatedEventError, WorkspaceError
 from dvaudit.store.records import (
     DatasetRecord,
@@ -12,6 +13,7 @@ from dvaudit.store.thumbnails import Thumbnails, media_type
 from dvaudit.store.workspace import Workspace, default_root
 
 __all__ = [
+    "AuditSample",
     "DatasetRecord",
     "DatasetStatus",
     "RepeatedEventError",

@@ -17,7 +17,7 @@ from dvaudit.core.progress import Progress, silent
 from dvaudit.store.atomic import replacing
 from dvaudit.store.database import Database
 from dvaudit.store.errors import WorkspaceError
-from dvaudit.store.frames import read_frame, read_texts, sample_frame, write_frame
+from dvaudit.store.frames import read_frame, read_head, read_texts, sample_frame, write_frame
 from dvaudit.store.records import (
     DatasetRecord,
     DatasetStatus,
@@ -31,6 +31,7 @@ from dvaudit.store.schema import DATASETS, RUNS
 from dvaudit.store.sources import SourceState, source_change, source_state, take
 from dvaudit.store.thumbnails import Thumbnails, make_thumbnail, write_thumbnails
 
+MOST_NAME = 200  # characters of a dataset's name
 _REPORT_EVERY = 50  # thumbnails
 
 
@@ -136,6 +137,19 @@ class Datasets:
         """Note that an import failed and why."""
         self._update(dataset_id, {"status": DatasetStatus.FAILED.value, "error": error})
 
+    def rename(self, dataset_id: str, name: str) -> None:
+        """Call a dataset something else; see Workspace.rename_dataset."""
+        self.get(dataset_id)
+        short = " ".join(name.split())
+        if not short:
+            raise WorkspaceError(f"Dataset {dataset_id} keeps its name: the new one is empty.")
+        if len(short) > MOST_NAME:
+            raise WorkspaceError(
+                f"Dataset {dataset_id} keeps its name: the new one has {len(short):,} characters. "
+                f"Use at most {MOST_NAME}."
+            )
+        self._update(dataset_id, {"name": short})
+
     def set_up_again(
         self, dataset_id: str, name: str, roles: Mapping[str, str], task: str | None
     ) -> None:
@@ -157,6 +171,10 @@ class Datasets:
     def samples(self, dataset_id: str) -> pd.DataFrame:
         """The sample table; see frames.sample_frame."""
         return read_frame(self._samples_path(dataset_id))
+
+    def first_samples(self, dataset_id: str, rows: int) -> pd.DataFrame:
+        """The first `rows` of the sample table; only the part of the file that has them is read."""
+        return read_head(self._samples_path(dataset_id), rows)
 
     def sample_ids(self, dataset_id: str) -> frozenset[str]:
         """Ids of all samples; kept in memory for as long as the file stays the same."""

@@ -60,6 +60,15 @@ def read_frame(path: Path) -> pd.DataFrame:
     return frame
 
 
+def read_head(path: Path, rows: int) -> pd.DataFrame:
+    """Read the first rows of a file of `write_frame`, and only the row group that has them."""
+    with pq.ParquetFile(path) as file:
+        batch = next(file.iter_batches(batch_size=rows), None)
+        table = file.schema_arrow.empty_table() if batch is None else pa.Table.from_batches([batch])
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
 def read_texts(path: Path, column: str) -> list[str]:
     """Read one text column that has no missing values, without the detour over a DataFrame."""
     values: list[str] = pq.read_table(path, columns=[column]).column(column).to_pylist()

@@ -33,6 +33,7 @@ class RunKind(StrEnum):
     SELFTEST = "selftest"
     PRUNING = "pruning"
     MAP = "map"
+    QUERY = "query"
 
 
 class RunStatus(StrEnum):

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
-from dvaudit.core.errors import NotFoundError
+from dvaudit.core.errors import NotFoundError, some
 from dvaudit.store.atomic import plain
 from dvaudit.store.database import Database
 from dvaudit.store.errors import WorkspaceError
@@ -230,6 +230,27 @@ class Runs:
                 _fail_import(connection, run_id, error or "The import was cancelled.")
             return True
 
+    def delete(self, run_id: str) -> str:
+        """Delete a run's row and return the id of its dataset; see Workspace.delete_run."""
+        run = self.get(run_id)
+        if run.kind is RunKind.IMPORT:
+            raise WorkspaceError(
+                f"Run {run_id} is the import of dataset {run.dataset_id} and goes with that; "
+                "delete the dataset instead."
+            )
+        with self._database.write() as connection:
+            live = live_runs(connection, run.dataset_id)
+            if run_id in live:
+                raise WorkspaceError(f"Run {run_id} is {run.status}. Cancel it first.")
+            users = [other for other in live if _uses(connection, other, run_id)]
+            if users:
+                raise WorkspaceError(
+                    f"Run {run_id} is being used by work that goes on: {some(users)}. "
+                    "Wait for it, or cancel it first."
+                )
+            connection.execute(delete(RUNS).where(RUNS.c.id == run_number(run_id)))
+        return run.dataset_id
+
     def _any_submitted(self) -> bool:
         with self._database.read() as connection:
             return (
@@ -251,6 +272,12 @@ def live_runs(connection: Connection, dataset_id: str) -> tuple[str, ...]:
         RUNS.c.dataset_id == dataset_number(dataset_id), waiting_or_active
     )
     return tuple(run_text(number) for number in connection.execute(query).scalars())
+
+
+def _uses(connection: Connection, run_id: str, other: str) -> bool:
+    """True when a run was given another run's id as one of its parameters."""
+    query = select(RUNS.c.params).where(RUNS.c.id == run_number(run_id))
+    return other in json.loads(connection.execute(query).scalar_one()).values()
 
 
 def _start(connection: Connection, number: int) -> None:

@@ -84,9 +84,25 @@ VERDICTS: Final = Table(
     Column("undoes", Integer, ForeignKey("verdict.id"), unique=True),
     Column("at", Float, nullable=False),
     Column("event", Text, unique=True),
+    Column("action", Text),  # rows with the same one were stored, and are undone, at once
+    Column("resolves", Integer, nullable=False, server_default="0"),
+    Index("verdict_by_action", "action"),
     UniqueConstraint("dataset_id", "sample", "version"),
     CheckConstraint("verdict in ('keep', 'relabel', 'drop', 'unsure', 'clear')"),
     CheckConstraint("(verdict = 'relabel') = (label is not null)"),
+    sqlite_autoincrement=True,
+)
+
+ASSIGNMENTS: Final = Table(
+    "assignment",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", Integer, ForeignKey("dataset.id"), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("parts", Text, nullable=False),
+    Index("assignment_by_dataset", "dataset_id"),
     sqlite_autoincrement=True,
 )
 
@@ -130,6 +146,17 @@ STEPS: Final[Mapping[int, tuple[str, ...]]] = {
     2: (
         "alter table verdict add column event text",
         "create unique index verdict_by_event on verdict(event)",
+    ),
+    3: (
+        "alter table verdict add column action text",
+        "alter table verdict add column resolves integer not null default 0",
+        "create index verdict_by_action on verdict(action)",
+        """create table assignment (
+            id integer primary key autoincrement,
+            dataset_id integer not null references dataset(id),
+            at float not null, made_by text not null, queue text not null,
+            parts text not null)""",
+        "create index assignment_by_dataset on assignment(dataset_id)",
     ),
 }
 

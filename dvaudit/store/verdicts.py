@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-import time
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Connection, RowMapping, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import RowMapping
 
-from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.decisions import Decision, Entry
 from dvaudit.core.errors import ConflictError
+from dvaudit.store import verdict_rows as rows
 from dvaudit.store.atomic import replacing
 from dvaudit.store.database import Database
-from dvaudit.store.errors import RepeatedEventError
-from dvaudit.store.records import DatasetRecord, dataset_number
+from dvaudit.store.records import DatasetRecord
 from dvaudit.store.schema import VERDICTS
+from dvaudit.store.verdict_state import States
 
-EXPORT_VERSION: Final = 1
+EXPORT_VERSION: Final = 2
 HISTORY_COLUMNS: Final = (
     "at",
     "sample_id",
@@ -28,8 +29,9 @@ HISTORY_COLUMNS: Final = (
     "label",
     "reviewer",
     "undo",
+    "action",
+    "resolution",
 )
-_CLEAR = "clear"
 
 
 class Verdicts:
@@ -37,6 +39,7 @@ class Verdicts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._states = States(self.since)
 
     def append(
         self,
@@ -46,6 +49,8 @@ class Verdicts:
         seen_version: int | None,
         reviewer: str,
         event: str | None = None,
+        *,
+        resolves: bool = False,
     ) -> int:
         """Add the next version of a sample (None = no decision any more) and return its number.
 
@@ -56,69 +61,121 @@ class Verdicts:
             RepeatedEventError: `event` was carried out before.
         """
         with self._database.write() as connection:
-            _refuse_repeated(connection, event)
-            latest = _latest(connection, dataset_id, sample_id)
+            rows.refuse_repeated(connection, event)
+            latest = rows.newest_of(connection, dataset_id, [sample_id]).get(sample_id)
             version = 0 if latest is None else int(latest["version"])
             if seen_version is not None and seen_version != version:
                 raise ConflictError(_conflict(sample_id, seen_version, latest))
-            if decision is None and (latest is None or latest["verdict"] == _CLEAR):
+            if decision is None and (latest is None or latest["verdict"] == rows.CLEAR):
                 return version
-            _add(connection, dataset_id, sample_id, version + 1, decision, reviewer, None, event)
+            entry = Entry(0, 0.0, sample_id, version + 1, decision, reviewer, resolves=resolves)
+            rows.add(connection, dataset_id, [entry], event)
             return version + 1
+
+    def append_many(
+        self,
+        dataset_id: str,
+        decisions: Sequence[Decision],
+        reviewer: str,
+        event: str | None = None,
+        *,
+        only_open: bool = False,
+    ) -> int:
+        """Add the next version of each sample as one action, and return how many were added.
+
+        With `only_open`, samples with a decision in force are left as they are.
+
+        Raises:
+            RepeatedEventError: `event` was carried out before.
+        """
+        action = uuid.uuid4().hex
+        with self._database.write() as connection:
+            rows.refuse_repeated(connection, event)
+            newest = rows.newest_of(connection, dataset_id, [item.sample_id for item in decisions])
+            entries = []
+            for item in decisions:
+                latest = newest.get(item.sample_id)
+                if only_open and latest is not None and latest["verdict"] != rows.CLEAR:
+                    continue
+                version = 1 if latest is None else int(latest["version"]) + 1
+                entries.append(
+                    Entry(0, 0.0, item.sample_id, version, item, reviewer, action=action)
+                )
+            rows.add(connection, dataset_id, entries, event)
+        return len(entries)
 
     def undo(
         self, dataset_id: str, reviewer: str | None, event: str | None = None
-    ) -> Decision | None:
-        """Restore, as a new version, what a sample was before the last action not yet undone.
+    ) -> tuple[Decision, ...]:
+        """Restore, as a new version, what samples were before the last action not yet undone.
 
-        With `reviewer`, only that person's actions count. Returns the decision taken back (where
-        a clearing is taken back: the decision in force again), or None when nothing is left.
+        With `reviewer`, only that person's actions count. Returns the decisions taken back (where
+        a clearing is taken back: the decision in force again), empty when nothing is left.
 
         Raises:
             ConflictError: somebody else has since decided on the same sample.
             RepeatedEventError: `event` was carried out before.
         """
         with self._database.write() as connection:
-            _refuse_repeated(connection, event)
-            action = _last_action(connection, dataset_id, reviewer)
-            if action is None:
-                return None
-            sample, version = str(action["sample"]), int(action["version"])
-            _refuse_later_action(connection, dataset_id, action)
-            before = _at_version(connection, dataset_id, sample, version - 1)
-            latest = _latest(connection, dataset_id, sample)
-            number = version if latest is None else int(latest["version"])
-            who = str(action["reviewer"]) if reviewer is None else reviewer
-            _add(connection, dataset_id, sample, number + 1, before, who, int(action["id"]), event)
-            return _decision(action) or before
+            rows.refuse_repeated(connection, event)
+            action = rows.last_action(connection, dataset_id, reviewer)
+            if not action:
+                return ()
+            rows.refuse_later_actions(connection, action)
+            before = rows.before(connection, action)
+            samples = [str(row["sample"]) for row in action]
+            newest = rows.newest_of(connection, dataset_id, samples)
+            together = uuid.uuid4().hex if len(action) > 1 else None
+            rows.add(
+                connection,
+                dataset_id,
+                [
+                    Entry(
+                        number=0,
+                        at=0.0,
+                        sample_id=row["sample"],
+                        version=int(newest[row["sample"]]["version"]) + 1,
+                        decision=before[row["sample"]],
+                        reviewer=str(row["reviewer"]) if reviewer is None else reviewer,
+                        undoes=int(row["id"]),
+                        action=together,
+                    )
+                    for row in action
+                ],
+                event,
+            )
+        taken = (rows.decision_of(row) or before[row["sample"]] for row in action)
+        return tuple(item for item in taken if item is not None)
 
     def decisions(self, dataset_id: str) -> dict[str, Decision]:
         """The decision in force of every sample that has one, by sample id, oldest first."""
-        found = (_decision(row) for row in self._newest(dataset_id))
-        return {item.sample_id: item for item in found if item is not None}
+        return self._states.decisions(dataset_id)
 
     def versions(self, dataset_id: str) -> dict[str, int]:
         """The newest version number of every sample ever decided on."""
-        return {row["sample"]: row["version"] for row in self._newest(dataset_id)}
+        return self._states.versions(dataset_id)
+
+    def since(self, dataset_id: str, number: int) -> list[Entry]:
+        """The rows stored after the one of this number (0 = all), oldest first."""
+        query = rows.of_dataset(dataset_id).where(VERDICTS.c.id > number).order_by(VERDICTS.c.id)
+        with self._database.read() as connection:
+            return [rows.entry_of(row) for row in connection.execute(query).mappings()]
 
     def history(self, dataset_id: str) -> pd.DataFrame:
         """Every row ever added, oldest first, with HISTORY_COLUMNS; `at` is aware, UTC."""
-        query = (
-            select(VERDICTS)
-            .where(VERDICTS.c.dataset_id == dataset_number(dataset_id))
-            .order_by(VERDICTS.c.id)
-        )
-        with self._database.read() as connection:
-            rows = connection.execute(query).mappings().all()
+        entries = self.since(dataset_id, 0)
+        made = [entry.decision for entry in entries]
         frame = pd.DataFrame(
             {
-                "at": [row["at"] for row in rows],
-                "sample_id": [row["sample"] for row in rows],
-                "version": [row["version"] for row in rows],
-                "verdict": [row["verdict"] for row in rows],
-                "label": pd.Series([row["label"] for row in rows], dtype=object),
-                "reviewer": [row["reviewer"] for row in rows],
-                "undo": pd.Series([row["undoes"] is not None for row in rows], dtype=bool),
+                "at": [entry.at for entry in entries],
+                "sample_id": [entry.sample_id for entry in entries],
+                "version": [entry.version for entry in entries],
+                "verdict": [rows.CLEAR if item is None else item.verdict.value for item in made],
+                "label": pd.Series([item and item.label for item in made], dtype=object),
+                "reviewer": [entry.reviewer for entry in entries],
+                "undo": pd.Series([entry.undoes is not None for entry in entries], dtype=bool),
+                "action": pd.Series([entry.action for entry in entries], dtype=object),
+                "resolution": pd.Series([entry.resolves for entry in entries], dtype=bool),
             },
             columns=list(HISTORY_COLUMNS),
         )
@@ -138,113 +195,6 @@ class Verdicts:
         with replacing(target) as draft, draft.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         return target
-
-    def _newest(self, dataset_id: str) -> list[RowMapping]:
-        newest = (
-            select(func.max(VERDICTS.c.id))
-            .where(VERDICTS.c.dataset_id == dataset_number(dataset_id))
-            .group_by(VERDICTS.c.sample)
-        )
-        query = select(VERDICTS).where(VERDICTS.c.id.in_(newest)).order_by(VERDICTS.c.id)
-        with self._database.read() as connection:
-            return list(connection.execute(query).mappings())
-
-
-def _latest(connection: Connection, dataset_id: str, sample_id: str) -> RowMapping | None:
-    query = (
-        select(VERDICTS)
-        .where(VERDICTS.c.dataset_id == dataset_number(dataset_id), VERDICTS.c.sample == sample_id)
-        .order_by(VERDICTS.c.version.desc())
-        .limit(1)
-    )
-    return connection.execute(query).mappings().first()
-
-
-def _at_version(
-    connection: Connection, dataset_id: str, sample_id: str, version: int
-) -> Decision | None:
-    query = select(VERDICTS).where(
-        VERDICTS.c.dataset_id == dataset_number(dataset_id),
-        VERDICTS.c.sample == sample_id,
-        VERDICTS.c.version == version,
-    )
-    row = connection.execute(query).mappings().first()
-    return None if row is None else _decision(row)
-
-
-def _last_action(
-    connection: Connection, dataset_id: str, reviewer: str | None
-) -> RowMapping | None:
-    undone = select(VERDICTS.c.undoes).where(VERDICTS.c.undoes.is_not(None))
-    query = select(VERDICTS).where(
-        VERDICTS.c.dataset_id == dataset_number(dataset_id),
-        VERDICTS.c.undoes.is_(None),
-        VERDICTS.c.id.not_in(undone),
-    )
-    if reviewer is not None:
-        query = query.where(VERDICTS.c.reviewer == reviewer)
-    return connection.execute(query.order_by(VERDICTS.c.id.desc()).limit(1)).mappings().first()
-
-
-def _refuse_later_action(connection: Connection, dataset_id: str, action: RowMapping) -> None:
-    undone = select(VERDICTS.c.undoes).where(VERDICTS.c.undoes.is_not(None))
-    query = select(VERDICTS.c.reviewer).where(
-        VERDICTS.c.dataset_id == dataset_number(dataset_id),
-        VERDICTS.c.sample == action["sample"],
-        VERDICTS.c.version > action["version"],
-        VERDICTS.c.undoes.is_(None),
-        VERDICTS.c.id.not_in(undone),
-    )
-    other = connection.execute(query).scalar()
-    if other is not None:
-        raise ConflictError(
-            f"{action['sample']} was decided again by {other or 'another reviewer'} since; "
-            "look at it again before changing it."
-        )
-
-
-def _refuse_repeated(connection: Connection, event: str | None) -> None:
-    if event is None:
-        return
-    query = select(VERDICTS.c.sample).where(VERDICTS.c.event == event)
-    stored = connection.execute(query).scalar()
-    if stored is not None:
-        raise RepeatedEventError(f"This action on {stored} is stored already.")
-
-
-def _add(
-    connection: Connection,
-    dataset_id: str,
-    sample_id: str,
-    version: int,
-    decision: Decision | None,
-    reviewer: str,
-    undoes: int | None,
-    event: str | None,
-) -> None:
-    values = {
-        "dataset_id": dataset_number(dataset_id),
-        "sample": sample_id,
-        "version": version,
-        "verdict": _CLEAR if decision is None else decision.verdict.value,
-        "label": None if decision is None else decision.label,
-        "reviewer": reviewer,
-        "undoes": undoes,
-        "at": time.time(),
-        "event": event,
-    }
-    try:
-        connection.execute(insert(VERDICTS).values(values))
-    except IntegrityError as error:
-        raise ConflictError(
-            f"{sample_id} was changed by somebody else at the same moment; look at it again."
-        ) from error
-
-
-def _decision(row: RowMapping) -> Decision | None:
-    if row["verdict"] == _CLEAR:
-        return None
-    return Decision(row["sample"], Verdict(row["verdict"]), row["label"])
 
 
 def _conflict(sample_id: str, seen: int, latest: RowMapping | None) -> str:

@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 
 from dvaudit.core.cut_off import CutOff
 from dvaudit.core.dataset import Dataset
-from dvaudit.core.decisions import Decision, Verdict
-from dvaudit.core.errors import NotFoundError
 from dvaudit.core.progress import Progress, silent
+from dvaudit.store.assignments import Assignments
+from dvaudit.store.audit_samples import AuditSample, read_audit_sample, write_audit_sample
 from dvaudit.store.cut_offs import read_cut_off, write_cut_off
 from dvaudit.store.database import Database
 from dvaudit.store.datasets import Datasets
 from dvaudit.store.errors import WorkspaceError
 from dvaudit.store.frames import read_frame, write_frame
+from dvaudit.store.judging import Judging
 from dvaudit.store.records import DatasetRecord, RunKind, RunRecord, run_number, run_text
 from dvaudit.store.results import Results
 from dvaudit.store.runs import Runs
+from dvaudit.store.sizes import size_of
 from dvaudit.store.thumbnails import Thumbnails
 from dvaudit.store.verdicts import Verdicts
 
@@ -36,7 +38,7 @@ def default_root() -> Path:
     return Path(os.environ.get(HOME_VARIABLE) or Path.home() / ".dvaudit")
 
 
-class Workspace:
+class Workspace(Judging):
     """Datasets, runs, results and verdicts below one folder.
 
     One object serves all threads of a process; several processes may open the same folder. It
@@ -70,6 +72,7 @@ class Workspace:
         self._database = Database(self.root / "state.db")
         self._datasets = Datasets(self._database, self.root)
         self._verdicts = Verdicts(self._database)
+        self._assignments = Assignments(self._database)
         self.queue = Runs(self._database)
 
     def __enter__(self) -> Self:
@@ -149,6 +152,10 @@ class Workspace:
         """
         self._datasets.set_up_again(dataset_id, name, roles, task)
 
+    def rename_dataset(self, dataset_id: str, name: str) -> None:
+        """Call a dataset something else; raises WorkspaceError for an empty or too long name."""
+        self._datasets.rename(dataset_id, name)
+
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset's files, runs and exports.
 
@@ -168,6 +175,10 @@ class Workspace:
         Missing labels and groups are missing values (`isna`).
         """
         return self._datasets.samples(dataset_id)
+
+    def first_samples(self, dataset_id: str, rows: int) -> pd.DataFrame:
+        """The first `rows` of `samples`, read without the rest."""
+        return self._datasets.first_samples(dataset_id, rows)
 
     def thumbnails(self, dataset_id: str) -> Thumbnails:
         """Open the thumbnails of an image dataset; keep the object, opening takes a millisecond.
@@ -195,6 +206,25 @@ class Workspace:
     ) -> tuple[RunRecord, ...]:
         """Runs of a dataset and kind (None = any), newest first."""
         return self.queue.find(dataset_id, None if kind is None else RunKind(kind))
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run with its results and exports; verdicts are the dataset's, and stay.
+
+        Raises:
+            WorkspaceError: the run is waiting or at work, work that goes on uses it, or it is the
+                import of its dataset.
+        """
+        dataset_id = self.queue.delete(run_id)
+        for folder in (self.root / "runs" / run_id, self.exports / dataset_id / run_id):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def dataset_size(self, dataset_id: str) -> int:
+        """Bytes on disk of a dataset's own files and exports, without its runs'."""
+        return size_of(self.dataset_dir(dataset_id)) + size_of(self.exports / dataset_id)
+
+    def run_size(self, run_id: str) -> int:
+        """Bytes on disk of a run's results and log."""
+        return size_of(self.root / "runs" / run_text(run_number(run_id)))
 
     def run_dir(self, run_id: str) -> Path:
         """The folder of a run's own files; made where it is not there yet."""
@@ -270,85 +300,13 @@ class Workspace:
         self.run(run_id)
         write_cut_off(self.run_dir(run_id), cut)
 
-    # Verdicts
+    def audit_sample(self, run_id: str) -> AuditSample | None:
+        """The random audit sample drawn for a run; None where none was."""
+        return read_audit_sample(self.run_dir(run_id))
 
-    def decide(
-        self,
-        dataset_id: str,
-        sample_id: str,
-        verdict: Verdict | str,
-        label: str | None = None,
-        *,
-        seen_version: int | None = None,
-        reviewer: str = "",
-        event: str | None = None,
-    ) -> int:
-        """Add a verdict on a sample and return its version; `label` is for RELABEL only.
-
-        `seen_version` is the version the person looked at (0 = none); None overrides whatever is
-        there. `event` names the person's action, so that a message that comes twice, in whatever
-        session, counts once. Stored durably when this returns.
-
-        Raises:
-            ConflictError: the sample has changed since `seen_version`.
-            RepeatedEventError: `event` was carried out before.
-            NotFoundError: no such dataset or sample.
-            ValueError: an unknown verdict, or one that does not go with the label.
-        """
-        decision = Decision(sample_id, Verdict(verdict), label)
-        self._require_sample(dataset_id, sample_id)
-        return self._verdicts.append(dataset_id, sample_id, decision, seen_version, reviewer, event)
-
-    def clear(
-        self,
-        dataset_id: str,
-        sample_id: str,
-        *,
-        seen_version: int | None = None,
-        reviewer: str = "",
-    ) -> int:
-        """Take back the verdict on a sample, as a new version, and return that; see `decide`."""
-        self._require_sample(dataset_id, sample_id)
-        return self._verdicts.append(dataset_id, sample_id, None, seen_version, reviewer)
-
-    def undo(
-        self, dataset_id: str, *, reviewer: str | None = None, event: str | None = None
-    ) -> Decision | None:
-        """Take back the last action not yet undone (of `reviewer` only, where given).
-
-        Appends what was before, and returns the decision taken back; where a clearing is taken
-        back, the decision in force again. None when there is nothing left to undo. `event` names
-        the person's action as in `decide`.
-
-        Raises:
-            ConflictError: somebody else has since decided on the same sample.
-            RepeatedEventError: `event` was carried out before.
-        """
-        self.dataset(dataset_id)
-        return self._verdicts.undo(dataset_id, reviewer, event)
-
-    def decisions(self, dataset_id: str) -> dict[str, Decision]:
-        """The decision in force of every sample that has one, by sample id, oldest first."""
-        self.dataset(dataset_id)
-        return self._verdicts.decisions(dataset_id)
-
-    def versions(self, dataset_id: str) -> dict[str, int]:
-        """The newest version of every sample ever decided on, for `seen_version`; others are 0."""
-        self.dataset(dataset_id)
-        return self._verdicts.versions(dataset_id)
-
-    def history(self, dataset_id: str) -> pd.DataFrame:
-        """Every version, oldest first: at, sample_id, version, verdict, label, reviewer, undo."""
-        self.dataset(dataset_id)
-        return self._verdicts.history(dataset_id)
-
-    def export_history(self, dataset_id: str, target: Path) -> Path:
-        """Write the history as JSON lines, the first of which carries the schema version."""
-        return self._verdicts.export(self.dataset(dataset_id), target)
-
-    def _require_sample(self, dataset_id: str, sample_id: str) -> None:
-        if sample_id not in self._datasets.sample_ids(dataset_id):
-            raise NotFoundError(f"Dataset {dataset_id} has no sample {sample_id!r}.")
+    def keep_audit_sample(self, sample: AuditSample) -> None:
+        """Keep a random audit sample for its run; raises NotFoundError for an unknown run."""
+        write_audit_sample(self.run_dir(self.run(sample.run_id).id), sample)
 
     def _results(self, run_id: str) -> Results:
         return Results(self.run_dir(run_id) / "results", run_id)

@@ -21,6 +21,7 @@ from dvaudit.ui.words import duration, plain
 
 MOST_SEED = 2**31 - 1
 AUTOMATIC = "automatic"
+ADDRESSED = "with"  # names a method in the address of the page
 OFFERED_NEXT = ("dvgs", "liveval", "dvemb")  # after the defaults, before the rest
 
 
@@ -53,7 +54,7 @@ def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
             for info in valuators.describe()
             if info.level is valuators.Level.SAMPLE and dataset.task in info.tasks
         ),
-        key=_default_first,
+        key=default_first,
     )
     chosen = _methods(infos)
     trusted = None
@@ -100,16 +101,34 @@ def _methods(infos: list[valuators.ValuatorInfo]) -> tuple[str, ...]:
     """Draw all methods; return the names of the chosen ones, in order."""
     main = [info for info in infos if not info.baseline]
     others = [info for info in infos if info.baseline]
+    _choose_addressed(infos)
     chosen = [info.name for info in main if _method(info)]
     if others:
         with st.expander(
-            f"Other methods, to compare with ({len(others)})", icon=":material/compare_arrows:"
+            f"Other methods, to compare with ({len(others)})",
+            icon=":material/compare_arrows:",
+            expanded=any(st.session_state.get(_key(info.name)) for info in others),
         ):
             chosen += [info.name for info in others if _method(info)]
     return tuple(chosen)
 
 
-def _default_first(info: valuators.ValuatorInfo) -> int:
+def _choose_addressed(infos: list[valuators.ValuatorInfo]) -> None:
+    """Choose the method that the address asks for, once: the person may take it off again."""
+    wanted = st.query_params.get(ADDRESSED)
+    if wanted is None:
+        return
+    if wanted in {info.name for info in infos}:
+        st.session_state[_key(wanted)] = True
+    st.query_params.pop(ADDRESSED)
+
+
+def _key(name: str) -> str:
+    return f"method_{name}"
+
+
+def default_first(info: valuators.ValuatorInfo) -> int:
+    """Order methods by how soon a person should try them: the defaults, then the main ones."""
     first = (*audits.DEFAULT_VALUATORS, *OFFERED_NEXT)
     return first.index(info.name) if info.name in first else len(first)
 
@@ -122,7 +141,7 @@ def _method(info: valuators.ValuatorInfo) -> bool:
             f"**{info.title}**",
             value=info.name in audits.DEFAULT_VALUATORS,
             disabled=absent,
-            key=f"method_{info.name}",
+            key=_key(info.name),
             persist_state="session",
             help=plain(info.reference),
         )

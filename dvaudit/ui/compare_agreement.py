@@ -46,7 +46,7 @@ def agreement(ws: Workspace, run: RunRecord) -> None:
 
 
 def _correlations(ws: Workspace, run: RunRecord) -> None:
-    st.subheader("Rank correlation")
+    st.header("Rank correlation")
     table = data.correlations(ws, run)
     show(
         charts.matrix(table, low=-1.0, form=".2f", what="rank correlation", dark=theme.dark()),
@@ -59,7 +59,7 @@ def _correlations(ws: Workspace, run: RunRecord) -> None:
 
 
 def _overlap(ws: Workspace, run: RunRecord, samples: int) -> None:
-    st.subheader("Overlap of the most suspicious")
+    st.header("Overlap of the most suspicious")
     k = st.slider(
         "k, the most suspicious samples of each method",
         1,
@@ -82,7 +82,7 @@ def _overlap(ws: Workspace, run: RunRecord, samples: int) -> None:
 
 
 def _consensus(frame: pd.DataFrame) -> None:
-    st.subheader("How the consensus is made")
+    st.header("How the consensus is made")
     names, others = data.detectors(frame), []
     others = [name for name in data.methods(frame) if name not in names]
     if not names:

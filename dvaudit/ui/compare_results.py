@@ -78,7 +78,7 @@ def _seeds(seeds: list[int]) -> str:
 
 
 def _curves(ws: Workspace, run: RunRecord, summary: dict[str, Any], means: pd.DataFrame) -> None:
-    st.subheader("Found by effort")
+    st.header("Found by effort")
     chance = float(summary["chance"])
     most = min(1.0, BEGINNING * float(summary["share"]))
     part = st.segmented_control(
@@ -124,7 +124,7 @@ def _table(
     means: pd.DataFrame,
     scores: pd.DataFrame,
 ) -> None:
-    st.subheader("Per method")
+    st.header("Per method")
     shown = pd.DataFrame(
         {
             "Method": [*means["method"], "random order"],

@@ -84,7 +84,7 @@ def _table(
 def _intervals(
     ws: Workspace, run: RunRecord, frame: pd.DataFrame, measured: list[str], k: int
 ) -> None:
-    st.subheader("Rank intervals")
+    st.header("Rank intervals")
     key = f"compare_stable_{run.id}"
     method = measured[0]
     if len(measured) > 1:

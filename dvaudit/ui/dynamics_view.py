@@ -154,7 +154,7 @@ def _classes(
 def _class_lines(
     trace: StoredTrace, shown: list[str], sizes: dict[str, int], losses: pd.DataFrame
 ) -> None:
-    st.subheader("By class")
+    st.header("By class")
     ends = trace.classes[trace.classes["point"] == trace.points[-1]]
     at_end = dict(zip(ends["label"], numbers(ends, "value"), strict=True))
     ranked = sorted(shown, key=lambda name: at_end.get(name, np.nan))
@@ -186,7 +186,7 @@ def _flagged(
     rule: str,
 ) -> None:
     flagged = int(flags(frames.findings(ws, run), ws.cut_off(run.id)).sum())
-    st.subheader("Flagged against the others" if flagged else "All samples")
+    st.header("Flagged against the others" if flagged else "All samples")
     means = [float(numbers(spread, name)[-1]) for name in ("flagged", "others")]
     show(
         charts.spread_chart(spread, losses, trace.unit, dark=theme.dark()),

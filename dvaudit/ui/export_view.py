@@ -16,11 +16,12 @@ from dvaudit.findings import CutOff, flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.sample_facts import text_or_none
-from dvaudit.ui.session import empty_state, refusals_shown
+from dvaudit.ui.session import empty_state, page_button, refusals_shown
+from dvaudit.ui.shell import PAGES
 from dvaudit.ui.words import count, plain
 
 MOST_CHANGES = 1000
-_PREPARED = "prepared_exports"
+_PREPARED, _PRUNING = "prepared_exports", "pruning"
 VERDICTS_ONLY, WITH_SUGGESTIONS = "verdicts", "suggestions"
 _TILES = (
     (Verdict.RELABEL, "Relabelled", "get another label"),
@@ -30,14 +31,15 @@ _TILES = (
 )
 _PRODUCTS = (
     ("dataset", "Cleaned data", ":material/folder_zip:",
-     "The dataset in its original format, with the changes applied."),
+     "The dataset in its original format and layout, with the changes applied."),
     ("corrections", "corrections.csv", ":material/edit_note:",
      "The flagged samples with a suggested label, and those you relabelled or dropped: id, "
      "given and suggested label, rank, verdict, new label."),
     ("flagged", "Flagged rows", ":material/flag:",
      "All columns of the audit for the samples above the cut-off."),
-    ("report", "Report", ":material/summarize:",
-     "One self-contained HTML page: findings, figures, cut-off, settings and versions."),
+    ("patch", "Patch", ":material/difference:",
+     "The verdicts as JSON, by id and content, to apply to a newer copy of the data: below, or "
+     "with dvaudit apply."),
 )  # fmt: skip
 
 
@@ -177,33 +179,62 @@ def downloads(
             with st.container(gap="xsmall"):
                 st.markdown(f"{icon} **{title}**")
                 st.caption(text)
-            _download(ws, dataset, run, product, stamp)
+            prepared_download(ws, dataset, run, product, stamp)
+    if any(name == _PRUNING for pages in PAGES.values() for name, _, _ in pages):
+        st.caption("A pruned subset is exported where its cut is chosen:")
+        page_button(
+            "Go to Pruning", f"pages/{_PRUNING}.py", key="to_pruning", icon=":material/content_cut:"
+        )
 
 
-def state_stamp(run_id: str, decisions: Mapping[str, Decision], cut: CutOff) -> str:
+def state_stamp(
+    run_id: str, decisions: Mapping[str, Decision], cut: CutOff, more: object = None
+) -> str:
     """Return a text that differs whenever an export would."""
     parts = sorted(f"{d.sample_id}\t{d.verdict}\t{d.label}" for d in decisions.values())
-    return f"{run_id}/{hash((cut, *parts)):x}"
+    return f"{run_id}/{hash((cut, more, *parts)):x}"
 
 
-def _download(
-    ws: Workspace, dataset: DatasetRecord, run: RunRecord, product: str, stamp: str
+def prepared_download(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    run: RunRecord,
+    product: str,
+    stamp: str,
+    *,
+    choice: audits.Choice | None = None,
+    what: str = "",
 ) -> None:
+    """Draw the button that writes a file, and once it is written the one that downloads it.
+
+    Args:
+        stamp: differs whenever the file would; a file of another stamp is written anew.
+        choice: what a report shows.
+        what: which file the buttons are of, where no title above them says so.
+    """
     prepared: dict[str, tuple[str, str]] = st.session_state.setdefault(_PREPARED, {})
     made, name = prepared.get(product, ("", ""))
     place = st.empty()
     if (made != stamp or not Path(name).is_file()) and place.button(
-        "Prepare", key=f"prepare_{product}", width="stretch", icon=":material/build:"
+        f"Prepare {what}".strip(),
+        key=f"prepare_{product}",
+        width="stretch",
+        icon=":material/build:",
     ):
         with place, st.spinner("Writing"), refusals_shown():
             path = audits.export(
-                ws, dataset.id, run.id, product, with_suggestions=with_suggestions()
+                ws,
+                dataset.id,
+                run.id,
+                product,
+                with_suggestions=with_suggestions(),
+                choice=choice,
             )
             prepared[product] = made, name = stamp, str(path)
     path = Path(name)
     if made == stamp and path.is_file():
         place.download_button(
-            f"Download ({size_text(path.stat().st_size)})",
+            f"Download {what} ({size_text(path.stat().st_size)})".replace("  ", " "),
             data=path.read_bytes,
             file_name=path.name,
             key=f"download_{product}",

@@ -20,6 +20,7 @@ _WHAT = {
     RunKind.SELFTEST: "Self-test",
     RunKind.PRUNING: "Pruning",
     RunKind.MAP: "Map",
+    RunKind.QUERY: "Question",
 }
 _STOPPED = {
     RunStatus.FAILED: "failed",

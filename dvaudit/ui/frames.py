@@ -37,6 +37,11 @@ def tables(ws: Workspace, run: RunRecord, name: str) -> pd.DataFrame:
     return _tables(ws, str(ws.root), run.id, _stamp(run), name)
 
 
+def groups(ws: Workspace, dataset: DatasetRecord) -> pd.Series:
+    """Return the contributor of each sample, missing where there is none."""
+    return _dataset(ws, str(ws.root), dataset.id, dataset.fingerprint or "")["group"]
+
+
 @dataclass(frozen=True)
 class Neighbour:
     """A sample near another one; `angle` in radians, `same` when it has the same given label."""
@@ -96,5 +101,10 @@ def _tables(_ws: Workspace, root: str, run_id: str, stamp: str, name: str) -> pd
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _features(_ws: Workspace, root: str, dataset_id: str, fingerprint: str) -> pd.DataFrame:
     own = {"position", "id", "label", "group", "hash"}
-    frame = _ws.samples(dataset_id)
+    frame = _dataset(_ws, root, dataset_id, fingerprint)
     return frame[[name for name in frame.columns if name not in own]]
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _dataset(_ws: Workspace, root: str, dataset_id: str, fingerprint: str) -> pd.DataFrame:
+    return _ws.samples(dataset_id)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from dvaudit import audits
 from dvaudit.findings import CutBy, flags
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames
@@ -17,7 +18,7 @@ from dvaudit.ui.words import ago, count, duration, plain
 def outcome(ws: Workspace, run: RunRecord) -> None:
     """Say what a finished audit found, and lead to it."""
     found, cut = frames.findings(ws, run), ws.cut_off(run.id)
-    rate = frames.summary(ws, run)["error_rate"]["rate"]
+    rate = audits.error_rate(ws, run, frame=found, summary=frames.summary(ws, run)).rate
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):

@@ -96,6 +96,34 @@ def influence(
     return _influence(ws, str(ws.root), run.id, _stamp(run), scope.value, of, run)
 
 
+def cannot_ask(ws: Workspace, run: RunRecord) -> str:
+    """Return why an audit cannot be asked about samples that it did not know; "" where it can."""
+    return _cannot_ask(ws, str(ws.root), run.id, _stamp(run))
+
+
+def classes(ws: Workspace, run: RunRecord) -> tuple[str, ...]:
+    """Return the classes that a sample of one's own may be of; none for regression."""
+    return _classes(ws, str(ws.root), run.id, _stamp(run))
+
+
+def own_samples(ws: Workspace, question: RunRecord) -> pd.DataFrame:
+    """Return id and label of the samples of a finished question."""
+    return _own_samples(ws, str(ws.root), question.id, _stamp(question))
+
+
+def own_columns(ws: Workspace, question: RunRecord) -> pd.DataFrame:
+    """Return the columns of the samples of a finished question; none where it is no table."""
+    return _own_columns(ws, str(ws.root), question.id, _stamp(question))
+
+
+def own_influence(
+    ws: Workspace, question: RunRecord, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return (n,) the mean influence of each sample of the data on rows of a question."""
+    listed = ",".join(map(str, rows.tolist()))
+    return _own_influence(ws, str(ws.root), question.id, _stamp(question), listed)
+
+
 def members(table: pd.DataFrame, scope: Scope, query: int) -> NDArray[np.int64]:
     """Return the rows of `queries` whose mean loss is asked about."""
     if scope is Scope.SAMPLE:
@@ -173,3 +201,31 @@ def _influence(
 @st.cache_resource(max_entries=4, show_spinner="Adding up influences")
 def _net_influence(_ws: Workspace, root: str, run_id: str, stamp: str) -> NDArray[np.float64]:
     return audits.net_influence(_ws, run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _cannot_ask(_ws: Workspace, root: str, run_id: str, stamp: str) -> str:
+    return audits.questions.cannot_ask(_ws, run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _classes(_ws: Workspace, root: str, run_id: str, stamp: str) -> tuple[str, ...]:
+    return audits.questions.classes_of(_ws, run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _own_samples(_ws: Workspace, root: str, question: str, stamp: str) -> pd.DataFrame:
+    return audits.questions.samples_of_question(_ws, question)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _own_columns(_ws: Workspace, root: str, question: str, stamp: str) -> pd.DataFrame:
+    return audits.questions.rows_of_question(_ws, question)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _own_influence(
+    _ws: Workspace, root: str, question: str, stamp: str, rows: str
+) -> NDArray[np.float32]:
+    asked = [int(row) for row in rows.split(",")]
+    return audits.questions.influence_of_question(_ws, question, asked)

@@ -1,4 +1,4 @@
-"""What helped and hurt a trusted sample: two columns of samples, and two charts."""
+"""What helped and hurt a sample asked about: two columns of samples, and two charts."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames, theme
 from dvaudit.ui import influence_charts as charts
-from dvaudit.ui import influence_data as data
 from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.contributors_charts import show
+from dvaudit.ui.influence_answers import Answer
 from dvaudit.ui.influence_data import Scope
 from dvaudit.ui.sample_facts import suggested_label, text_or_none, verdict_text
 from dvaudit.ui.samples_view import open_sample, sample_table
 from dvaudit.ui.session import empty_state
-from dvaudit.ui.words import count, plain
+from dvaudit.ui.words import count
 
 STEP, MOST = 12, 240
 SHOWN_FEATURES = 12
 _SHOWN, _OF = "influence_shown", "of"
 
 
-def choose_scope(dataset: DatasetRecord, halves: bool) -> Scope:
-    """Draw the choice of whose loss is asked about."""
+def choose_scope(dataset: DatasetRecord, everything: str) -> Scope:
+    """Draw the choice of whose loss is asked about; `everything` is what all samples are called."""
     words = {
         Scope.SAMPLE: "This sample",
         Scope.CLASS: "Its whole class",
-        Scope.ALL: "All samples" if halves else "All trusted samples",
+        Scope.ALL: everything,
     }
     if dataset.task is not Task.CLASSIFICATION:
         del words[Scope.CLASS]
@@ -54,48 +54,29 @@ def choose_scope(dataset: DatasetRecord, halves: bool) -> Scope:
     return Scope(chosen or Scope.SAMPLE)
 
 
-def results(
-    ws: Workspace,
-    dataset: DatasetRecord,
-    run: RunRecord,
-    table: pd.DataFrame,
-    row: int,
-    scope: Scope,
-) -> None:
+def results(ws: Workspace, dataset: DatasetRecord, run: RunRecord, answer: Answer) -> None:
     """Show the samples that helped and hurt most, how influence spreads, and its sum by class."""
-    label = text_or_none(table["label"].iat[row])
-    influence = data.influence(ws, run, scope, row, label)
+    influence = answer.influence
     frame = frames.findings(ws, run)
-    halves = data.in_halves(ws, run)
-    st.markdown(_asked(table, row, scope, halves))
+    st.markdown(answer.asked)
     known = np.isfinite(influence)
     if not known.any():
         empty_state("No influence", "No sample was trained on while this one was left out.")
         return
-    st.caption(_totals(influence, known, halves and scope is Scope.SAMPLE))
+    st.caption(_totals(influence, known, answer.why_none))
     shown = min(int(st.session_state.get(_SHOWN, STEP)), MOST)
     helped, hurt = audits.most_influential(influence, shown)
-    _both(ws, dataset, run, frame, influence, helped, hurt, f"{scope}_{row}")
+    _both(ws, dataset, run, frame, influence, helped, hurt, answer.key)
     _more(influence, shown)
     left, right = st.columns(2, gap="medium")
     with left:
         _spread(influence, helped, hurt)
     with right:
-        _classes(dataset, frame, influence, None if scope is Scope.ALL else label)
+        _classes(dataset, frame, influence, answer.label)
 
 
-def _asked(table: pd.DataFrame, row: int, scope: Scope, halves: bool) -> str:
-    label = plain(text_or_none(table["label"].iat[row]) or "none")
-    if scope is Scope.SAMPLE:
-        return f"On **{plain(str(table['id'].iat[row]))}**, label **{label}**"
-    asked = count(len(data.members(table, scope, row)), "sample" if halves else "trusted sample")
-    if scope is Scope.CLASS:
-        return f"On class **{label}**: mean over its {asked}"
-    return f"Mean over all {asked}"
-
-
-def _totals(influence: NDArray[np.float32], known: NDArray[np.bool_], one_half: bool) -> str:
-    """Say how many helped and hurt; `one_half`: only half of the samples can have an influence."""
+def _totals(influence: NDArray[np.float32], known: NDArray[np.bool_], why_none: str) -> str:
+    """Say how many helped and hurt, and why others have no influence."""
     helped, hurt = influence > 0, influence < 0
     said = (
         f"{count(int(helped.sum()), 'sample')} helped ({_signed(influence[helped].sum())} in all), "
@@ -103,12 +84,7 @@ def _totals(influence: NDArray[np.float32], known: NDArray[np.bool_], one_half: 
     )
     unknown = int((~known).sum())
     if unknown:
-        why = (
-            "in the same half as the one asked about, or without a label"
-            if one_half
-            else "not trained on, or without a label"
-        )
-        said += f" {count(unknown, 'sample')} {'has' if unknown == 1 else 'have'} none: {why}."
+        said += f" {count(unknown, 'sample')} {'has' if unknown == 1 else 'have'} none: {why_none}."
     return said
 
 

@@ -85,16 +85,15 @@ def introduce(ws: Workspace, run: RunRecord, owner: DatasetRecord, table: pd.Dat
         )
 
 
-def ask_own() -> None:
-    """Say how to ask about samples that are not here yet."""
-    with st.expander("Ask about samples of your own", icon=":material/upload:"):
+def many_own() -> None:
+    """Say how to ask about more samples than a question takes, or where none can be answered."""
+    with st.expander("Ask about many samples", icon=":material/library_add:"):
         st.markdown(
-            "A new sample cannot be answered at once: its gradient needs the net of this run, "
-            "which is not kept. Instead:\n"
             "1. Import the samples you want to ask about as a dataset in **Data**, with their "
             "labels.\n"
             "2. In **Audit**, choose that dataset as the trusted set and run **dvemb**.\n"
-            "3. Come back: each of them can be asked about here."
+            "3. Come back: each of them can be asked about here, and so can a few samples of your "
+            "own at any time."
         )
         with st.container(horizontal=True):
             st.page_link("pages/data.py", label="Go to Data", icon=":material/database:")

@@ -21,6 +21,23 @@ def image_url(dataset_id: str, position: int) -> str:
     return _signed(f"/api/image/{quote(dataset_id, safe='')}/{int(position)}?", dataset_id)
 
 
+def thumbnail_base(dataset_id: str) -> str:
+    """Return an address that becomes one of `pack_url` when a position is put at its end."""
+    return _signed(f"/api/pack?dataset={quote(dataset_id, safe='')}", dataset_id) + "&positions="
+
+
+def map_url(dataset_id: str, audit_id: str, name: str) -> str:
+    """Return the address of the places of a map."""
+    place = f"/api/map/{quote(audit_id, safe='')}/{quote(name, safe='')}"
+    return _signed(f"{place}?dataset={quote(dataset_id, safe='')}", dataset_id)
+
+
+def published_url(dataset_id: str, key: str) -> str:
+    """Return the address of bytes that a page published."""
+    place = f"/api/published/{quote(key, safe='')}"
+    return _signed(f"{place}?dataset={quote(dataset_id, safe='')}", dataset_id)
+
+
 def upload_url() -> str:
     """Return the address that takes uploads; its token goes into a header."""
     return _base() + "/api/upload"

@@ -13,6 +13,8 @@ import pandas as pd
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import DvauditError, SettingsError
 from dvaudit.store import RepeatedEventError
+from dvaudit.ui.names import tidy
+from dvaudit.ui.words import count
 
 _ID = re.compile(r"[0-9a-z-]{8,64}")
 
@@ -20,12 +22,30 @@ _ID = re.compile(r"[0-9a-z-]{8,64}")
 class Actions(Protocol):
     """What a verdict does; the app passes the workspace.
 
-    Both raise RepeatedEventError for an event that was carried out before, in whatever session.
+    `decide` and `undo` raise RepeatedEventError for an event that was carried out before, in
+    whatever session.
     """
 
-    def decide(self, sample_id: str, verdict: Verdict, label: str | None, event: str) -> None: ...
+    def decide(self, position: int, decision: Decision, by: By) -> None: ...
 
-    def undo(self, event: str) -> Decision | None: ...
+    def undo(self, by: By) -> tuple[Decision, ...]: ...
+
+    def position(self, sample_id: str) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class By:
+    """Who did something in the browser.
+
+    Attributes:
+        event: names the action.
+        reviewer: the name that the tab had when it was done; empty for none.
+        resolves: it was done to settle a conflict.
+    """
+
+    event: str
+    reviewer: str = ""
+    resolves: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,22 +55,29 @@ class Progress:
     Attributes:
         ack: ids of the last report's events: each was applied or refused.
         anchor: position the person is at, None where no event says.
-        here: ids that were decided or undone since the queue was opened.
+        here: positions that were decided or undone since the queue was opened.
         jump: position of a sample whose verdict was taken back from an earlier visit.
         jumps: how many jumps there were.
         error: the last refusal, one line.
+        note: what else there is to say of the last events, one line.
     """
 
     ack: tuple[str, ...] = ()
     anchor: int | None = None
-    here: frozenset[str] = frozenset()
+    here: frozenset[int] = frozenset()
     jump: int | None = None
     jumps: int = 0
     error: str | None = None
+    note: str | None = None
 
 
 def apply(
-    events: Any, progress: Progress, frame: pd.DataFrame, classes: Sequence[str], act: Actions
+    events: Any,
+    progress: Progress,
+    frame: pd.DataFrame,
+    classes: Sequence[str],
+    act: Actions,
+    reviewer: str = "",
 ) -> Progress:
     """Carry out the events that are new, in the order they come.
 
@@ -63,16 +90,18 @@ def apply(
         events: what the component sent.
         frame: one row per sample with its `id`.
         classes: class names; empty for regression, where a label is any finite number.
+        reviewer: the name said in this tab; it goes with the tab's own events that carry none, as
+            they were typed while the name was on its way.
     """
     named = _named(events)
     if not named:
-        return replace(progress, error=None)
-    after = replace(progress, error=None, ack=tuple(named))
+        return replace(progress, error=None, note=None)
+    after = replace(progress, error=None, note=None, ack=tuple(named))
     for name, event in named.items():
         if name in progress.ack:
             continue
         try:
-            after = _one(event, after, frame, classes, act)
+            after = _one(event, after, frame, classes, act, reviewer)
         except RepeatedEventError:
             continue
         except DvauditError as refusal:
@@ -96,30 +125,41 @@ def _one(
     frame: pd.DataFrame,
     classes: Sequence[str],
     act: Actions,
+    reviewer: str,
 ) -> Progress:
+    by = _by(event, reviewer)
     kind = event.get("kind")
     if kind == "undo":
-        return _undo(event, before, frame, act)
+        return _undo(event, before, act, by)
     position = _position(event.get("position"), len(frame))
     if kind == "at":
         return replace(before, anchor=position)
     if kind != "decide":
         raise SettingsError(f"The review sent an unknown event, {kind!r}. Reload the page.")
-    sample_id = str(frame["id"].iat[position])
-    decision = _decision(sample_id, event, classes)
-    act.decide(decision.sample_id, decision.verdict, decision.label, event["id"])
-    return replace(before, anchor=position, here=before.here | {sample_id})
+    decision = _decision(str(frame["id"].iat[position]), event, classes)
+    act.decide(position, decision, by)
+    return replace(before, anchor=position, here=before.here | {position})
 
 
-def _undo(event: dict[str, Any], before: Progress, frame: pd.DataFrame, act: Actions) -> Progress:
-    undone = act.undo(event["id"])
-    if undone is None:
-        raise SettingsError("There is no verdict left to take back.")
-    after = replace(before, here=before.here | {undone.sample_id})
-    position = frame.index[frame["id"] == undone.sample_id]
-    if len(position) == 0:
+def _by(event: dict[str, Any], reviewer: str) -> By:
+    said = tidy(event.get("reviewer"))
+    if not said and event.get("own") is True:
+        said = reviewer
+    return By(event["id"], said, event.get("resolves") is True)
+
+
+def _undo(event: dict[str, Any], before: Progress, act: Actions, by: By) -> Progress:
+    undone = act.undo(by)
+    if not undone:
+        raise SettingsError("There is no verdict of yours left to take back.")
+    found = [act.position(item.sample_id) for item in undone]
+    places = [at for at in found if at is not None]
+    after = replace(before, here=before.here | set(places))
+    if len(undone) > 1:
+        after = replace(after, note=f"Took back {count(len(undone), 'verdict')} given at once.")
+    if not places:
         return after
-    at = int(position[0])
+    at = places[0]
     if event.get("position") == at:
         return replace(after, anchor=at)
     return replace(after, anchor=at, jump=at, jumps=before.jumps + 1)

@@ -1,31 +1,40 @@
-"""The review of one sample at a time: queue, window for the browser, and verdicts at once."""
+"""The review of one sample at a time: window for the browser, and verdicts at once."""
 
 from __future__ import annotations
+
+import time
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from dvaudit import audits
-from dvaudit.core.dataset import Kind, Task
-from dvaudit.core.decisions import Decision, Verdict
-from dvaudit.findings import flags, reason_of
+from dvaudit.core.dataset import Kind as DataKind
+from dvaudit.core.dataset import Task
+from dvaudit.core.decisions import Decision
+from dvaudit.findings import reason_of
+from dvaudit.findings.board import Board
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
+from dvaudit.ui.boards import review_board
 from dvaudit.ui.components.review import Item, Near, Window, review, shortcuts
+from dvaudit.ui.earned_view import earned_panel
 from dvaudit.ui.links import image_url, pack_url
-from dvaudit.ui.ranking import numbers, review_queue
-from dvaudit.ui.review_events import Progress, apply
+from dvaudit.ui.names import shown
+from dvaudit.ui.pace import pace_words
+from dvaudit.ui.queue_choice import empty_words
+from dvaudit.ui.review_events import By, Progress, apply
+from dvaudit.ui.review_queue import BLIND, Kind, Queue, State, shown_verdict, state_of
+from dvaudit.ui.reviewer import reviewer
 from dvaudit.ui.sample_facts import (
     cells,
     feature_names,
     given_label,
     number_text,
     suggested_label,
+    verdict_text,
 )
 from dvaudit.ui.session import empty_state
-from dvaudit.ui.words import count
 
 BEHIND, AHEAD = 6, 50
 PICTURES, ROWS = 6, 3
@@ -34,58 +43,48 @@ PICTURES, ROWS = 6, 3
 class _Verdicts:
     """The verdicts of one dataset."""
 
-    def __init__(self, ws: Workspace, dataset_id: str) -> None:
-        self._ws, self._dataset_id = ws, dataset_id
+    def __init__(self, ws: Workspace, dataset_id: str, board: Board) -> None:
+        self._ws, self._dataset_id, self._board = ws, dataset_id, board
 
-    def decide(self, sample_id: str, verdict: Verdict, label: str | None, event: str) -> None:
-        self._ws.decide(self._dataset_id, sample_id, verdict, label, event=event)
-
-    def undo(self, event: str) -> Decision | None:
-        return self._ws.undo(self._dataset_id, event=event)
-
-
-def choose_queue(run_id: str) -> tuple[bool, bool]:
-    """Draw the queue's two choices: also the samples that are not flagged, also reviewed ones."""
-    with st.container(horizontal=True, width="content", vertical_alignment="center"):
-        every = st.toggle(
-            "Go on past the flagged",
-            key="review_every",
-            persist_state="session",
-            on_change=_reopen,
-            args=(run_id,),
-            help="After the flagged samples, go on with the rest in order of suspicion.",
+    def decide(self, position: int, decision: Decision, by: By) -> None:
+        audits.decide(
+            self._ws,
+            self._dataset_id,
+            decision.sample_id,
+            decision.verdict,
+            decision.label,
+            reviewer=by.reviewer,
+            resolves=by.resolves and self._board.in_conflict(position),
+            event=by.event,
         )
-        reviewed = st.toggle(
-            "Show reviewed",
-            key="review_reviewed",
-            persist_state="session",
-            on_change=_reopen,
-            args=(run_id,),
-        )
-    return every, reviewed
+
+    def undo(self, by: By) -> tuple[Decision, ...]:
+        return audits.undo(self._ws, self._dataset_id, reviewer=by.reviewer, event=by.event)
+
+    def position(self, sample_id: str) -> int | None:
+        found = int(self._board.places.find([sample_id])[0])
+        return None if found < 0 else found
 
 
 @st.fragment
-def review_samples(
-    ws: Workspace, dataset: DatasetRecord, run: RunRecord, every: bool, reviewed: bool
-) -> None:
+def review_samples(ws: Workspace, dataset: DatasetRecord, run: RunRecord, queue: Queue) -> None:
     """Draw the review; a verdict reruns only this part of the page."""
-    frame = frames.findings(ws, run)
-    flagged = flags(frame, ws.cut_off(run.id))
-    decisions = audits.decisions(ws, dataset.id)
-    progress = _progress(run.id)
-    queue = review_queue(
-        frame, flagged, decisions, every=every, reviewed=reviewed, here=progress.here
-    )
-    window = _window(ws, dataset, run, frame, queue, flagged, decisions, progress)
+    board = review_board(ws, dataset, run)
+    progress, who = _progress(run.id), reviewer()
+    state = state_of(queue, board, who, progress.here)
+    window = _window(ws, dataset, run, queue, state, board, progress, who)
     # With nothing to show, too: an undo from before a reload may still wait in the browser.
     review(window, key=_key(run.id), on_events=lambda: _apply(ws, dataset, run))
-    if not len(queue):
-        _nothing_left(int(flagged.sum()), every)
+    if not len(state.order):
+        empty_state(*empty_words(queue, state.total))
     elif window.done == window.total > 0:
         st.page_link(
             "pages/export.py", label="Export the corrected data", icon=":material/download:"
         )
+    words = pace_words(board.pace(who, time.time()), state.total - state.done)
+    if words:
+        st.caption(words)
+    earned_panel(ws, dataset, run)
 
 
 def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
@@ -97,7 +96,8 @@ def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
         _progress(run.id),
         frames.findings(ws, run),
         dataset.class_names,
-        _Verdicts(ws, dataset.id),
+        _Verdicts(ws, dataset.id, review_board(ws, dataset, run)),
+        reviewer(),
     )
 
 
@@ -116,7 +116,7 @@ def _progress(run_id: str) -> Progress:
     return held
 
 
-def _reopen(run_id: str) -> None:
+def reopen(run_id: str) -> None:
     """Open the queue anew: what was decided in it so far counts as reviewed."""
     held = _progress(run_id)
     st.session_state[_progress_key(run_id)] = Progress(ack=held.ack, jumps=held.jumps)
@@ -126,43 +126,49 @@ def _window(
     ws: Workspace,
     dataset: DatasetRecord,
     run: RunRecord,
-    frame: pd.DataFrame,
-    queue: NDArray[np.int64],
-    flagged: NDArray[np.bool_],
-    decisions: dict[str, Decision],
+    queue: Queue,
+    state: State,
+    board: Board,
     progress: Progress,
+    who: str,
 ) -> Window:
-    first, last = window_bounds(queue, progress.anchor, frame["id"], decisions)
-    positions = [int(position) for position in queue[first:last]]
-    pictures = dataset.kind is Kind.IMAGE
+    frame = frames.findings(ws, run)
+    first, last = window_bounds(state, progress.anchor)
+    positions = [int(position) for position in state.order[first:last]]
+    pictures = dataset.kind is DataKind.IMAGE
     near = {at: frames.neighbours(ws, run, at, PICTURES if pictures else ROWS) for at in positions}
     table = frames.features(ws, dataset) if not pictures else frame[[]]
-    shown = {*positions, *(other.position for others in near.values() for other in others)}
-    ranked = int(np.isfinite(numbers(frame, "suspicion_rank")).sum())
+    drawn = {*positions, *(other.position for others in near.values() for other in others)}
+    ranked = int(np.isfinite(queue.ranks).sum())
     items = [
-        _item(dataset.id, frame, at, near[at], decisions, bool(flagged[at]), ranked, pictures)
+        _item(dataset, frame, at, near[at], board, queue, state.counts(at), ranked, who)
         for at in positions
     ]
-    ids = frame["id"].to_numpy(dtype=object)
     numeric = dataset.task is Task.REGRESSION
     return Window(
         items=items,
         outbox=outbox_name(dataset),
         ack=progress.ack,
         before=first > 0,
-        more=last < len(queue),
-        done=sum(1 for name in ids[flagged] if name in decisions),
-        total=int(flagged.sum()),
+        more=last < len(state.order),
+        done=state.done,
+        total=state.total,
+        counts=_COUNTS.get(queue.kind, "reviewed"),
         classes=None if numeric else dataset.class_names,
         shortcuts=[] if numeric else shortcuts(dataset.class_names),
         columns=feature_names(table),
-        rows={at: cells(table, at) for at in shown} if table.shape[1] else None,
+        rows={at: cells(table, at) for at in drawn} if table.shape[1] else None,
         jump=None
         if progress.jump is None
         else {"number": progress.jumps, "position": progress.jump},
         error=progress.error,
-        undoable=bool(decisions),
+        note=progress.note,
+        undoable=board.can_undo(who),
+        reviewer=who,
     )
+
+
+_COUNTS = {Kind.SUSPICION: "flagged reviewed", Kind.CONFLICTS: "conflicts settled"}
 
 
 def outbox_name(dataset: DatasetRecord) -> str:
@@ -174,77 +180,67 @@ def outbox_name(dataset: DatasetRecord) -> str:
     return f"{dataset.id}-{created}-{(dataset.fingerprint or '')[:16]}"
 
 
-def window_bounds(
-    queue: NDArray[np.int64],
-    anchor: int | None,
-    ids: pd.Series[str],
-    decisions: dict[str, Decision],
-) -> tuple[int, int]:
+def window_bounds(state: State, anchor: int | None) -> tuple[int, int]:
     """Return first and last (exclusive) index of the queue's part around the person's place.
 
-    The place is the anchor, where it is in the queue, else the first sample without a verdict.
+    The place is the anchor, where it is in the queue, else the first sample to judge.
     """
-    found = np.flatnonzero(queue == anchor) if anchor is not None else np.zeros(0, dtype=int)
+    found = np.flatnonzero(state.order == anchor) if anchor is not None else state.order[:0]
     if len(found):
         place = int(found[0])
     else:
-        waiting = (at for at, row in enumerate(queue) if str(ids.iat[row]) not in decisions)
-        place = next(waiting, 0)
-    return max(0, place - BEHIND), min(len(queue), place + AHEAD)
+        waiting = ~state.judged[state.order]
+        place = int(waiting.argmax()) if waiting.any() else 0
+    return max(0, place - BEHIND), min(len(state.order), place + AHEAD)
 
 
 def _item(
-    dataset_id: str,
+    dataset: DatasetRecord,
     frame: pd.DataFrame,
     at: int,
     near: list[frames.Neighbour],
-    decisions: dict[str, Decision],
+    board: Board,
+    queue: Queue,
     counted: bool,
     ranked: int,
-    pictures: bool,
+    who: str,
 ) -> Item:
-    name = str(frame["id"].iat[at])
-    decision = decisions.get(name)
+    decision = shown_verdict(queue, board, who, at)
+    flagged, pictures = bool(queue.flagged[at]), dataset.kind is DataKind.IMAGE
     return Item(
         position=at,
-        name=name,
+        name=str(frame["id"].iat[at]),
         given=given_label(frame, at),
         suggestion=suggested_label(frame, at),
-        reason=reason_of(frame, at, flagged=counted),
+        reason=reason_of(frame, at, flagged=flagged),
         rank=f"Rank {number_text(frame['suspicion_rank'].iat[at])} of {ranked:,}",
         verdict=None
         if decision is None
         else {"verdict": decision.verdict.value, "label": decision.label},
         counted=counted,
+        conflict=board.in_conflict(at) and queue.kind is Kind.CONFLICTS,
+        opinions=_opinions(board, queue, at, who),
         neighbours=[Near(other.position, other.id, other.label, other.same) for other in near],
-        image=image_url(dataset_id, at) if pictures else None,
-        pack=pack_url(dataset_id, [other.position for other in near])
+        image=image_url(dataset.id, at) if pictures else None,
+        pack=pack_url(dataset.id, [other.position for other in near])
         if pictures and near
         else None,
     )
 
 
-def _nothing_left(flagged: int, every: bool) -> None:
-    if flagged and not every:
-        empty_state(
-            "All flagged samples are reviewed",
-            f"You have judged {count(flagged, 'flagged sample')}. Export the corrected data, or go "
-            "on past the flagged ones with the switch above.",
-            "pages/export.py",
-            "Go to Export",
-        )
-    elif flagged or every:
-        empty_state(
-            "Every sample is reviewed",
-            "Export the corrected data, or show the reviewed ones with the switch above.",
-            "pages/export.py",
-            "Go to Export",
-        )
-    else:
-        empty_state(
-            "Nothing is flagged",
-            "No sample lies above the cut-off. Move the cut-off on the Samples page, or go on with "
-            "the most suspicious ones with the switch above.",
-            "pages/samples.py",
-            "Go to Samples",
-        )
+def _opinions(board: Board, queue: Queue, at: int, who: str) -> str | None:
+    """Return who said what of a sample, where somebody else did and it may be shown."""
+    said = board.opinions_on(at)
+    if all(name == who for name, _, _ in said):
+        return None
+    if queue.kind in BLIND and board.opinion(who, at) is None:
+        return None
+    parts = [
+        f"{shown(name)}: {verdict_text(decision)}{' (settled it)' if settles else ''}"
+        for name, decision, settles in said
+    ]
+    text = " · ".join(parts)
+    if board.in_conflict(at):
+        standing = verdict_text(board.in_force(at)) or "no verdict"
+        return f"{text}. Reviewers differ; the newest is in force: {standing}."
+    return text

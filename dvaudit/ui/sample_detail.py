@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -11,10 +12,12 @@ from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import DvauditError
 from dvaudit.findings import Finding, flags, kind_of, reason_of
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
-from dvaudit.ui import frames
-from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui import filters, frames, sample_evidence
+from dvaudit.ui.addressed import in_address
 from dvaudit.ui.components.picture import picture
+from dvaudit.ui.filters import SAMPLE
 from dvaudit.ui.review_events import checked_label
+from dvaudit.ui.reviewer import reviewer
 from dvaudit.ui.sample_facts import (
     comparison,
     given_label,
@@ -24,10 +27,9 @@ from dvaudit.ui.sample_facts import (
     text_or_none,
     verdict_text,
 )
-from dvaudit.ui.samples_view import SAMPLE, open_sample
-from dvaudit.ui.words import plain
+from dvaudit.ui.samples_view import open_sample
+from dvaudit.ui.words import count, plain
 
-PICTURES, ROWS = 5, 3
 _REFUSAL = "sample_refusal"
 
 
@@ -38,7 +40,7 @@ def show_addressed(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> Non
         return
     samples = len(frames.findings(ws, run))
     if not (named.isascii() and named.isdigit() and int(named) < samples):
-        st.query_params.pop(SAMPLE, None)
+        in_address({SAMPLE: []})
         st.toast(f"There is no sample {plain(named[:20])}; this dataset has {samples:,}.")
         return
     position = int(named)
@@ -48,12 +50,13 @@ def show_addressed(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> Non
 
 def close() -> None:
     """Take the sample out of the page's address."""
-    st.query_params.pop(SAMPLE, None)
+    in_address({SAMPLE: []})
     st.session_state.pop(_REFUSAL, None)
 
 
 def _detail(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int) -> None:
     frame = frames.findings(ws, run)
+    _steps(ws, dataset, run, position)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         if dataset.kind is Kind.IMAGE:
@@ -61,23 +64,49 @@ def _detail(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int
             picture(dataset.id, position, name=name, key="detail_picture")
         else:
             _own_columns(ws, dataset, position)
+    labelled = dataset.task is not Task.UNSUPERVISED
     with right:
-        above = bool(flags(frame, ws.cut_off(run.id))[position])
-        _labels(frame, position, above)
-        _verdicts(ws, dataset, frame, position)
-    _neighbours(ws, dataset, run, position)
+        above = bool(flags(frame.iloc[[position]], ws.cut_off(run.id))[0])
+        _labels(frame, position, above, labelled=labelled)
+        if labelled:
+            _verdicts(ws, dataset, frame, position)
+    sample_evidence.duplicates(dataset, frame, position)
+    sample_evidence.values(frame, position)
+    sample_evidence.class_scores(ws, dataset, run, frame, position)
+    sample_evidence.neighbours(ws, dataset, run, position)
     with st.expander("All quantities of the methods"):
         st.dataframe(method_table(frame, position), hide_index=True)
 
 
-def _labels(frame: pd.DataFrame, position: int, flagged: bool) -> None:
-    suggested = suggested_label(frame, position)
-    columns = st.columns(2)
-    columns[0].metric("Given label", plain(given_label(frame, position) or "none"))
-    columns[1].metric("Suggestion", plain(suggested or "none"))
+def _steps(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int) -> None:
+    """Draw the way to the samples before and after this one in the current selection."""
+    positions = filters.selected_positions(ws, dataset, run, frames.findings(ws, run))
+    found = np.flatnonzero(positions == position)
+    if not len(found):
+        st.caption("This sample is not among those that the filters show.")
+        return
+    place = int(found[0])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for words, icon, other in (
+            ("Previous", ":material/chevron_left:", place - 1),
+            ("Next", ":material/chevron_right:", place + 1),
+        ):
+            there = 0 <= other < len(positions)
+            if st.button(words, icon=icon, key=f"step_{words}", disabled=not there):
+                open_sample(int(positions[other]))
+                st.rerun()
+        st.caption(f"{place + 1:,} of {count(len(positions), 'sample')}")
+
+
+def _labels(frame: pd.DataFrame, position: int, flagged: bool, *, labelled: bool) -> None:
+    if labelled:
+        columns = st.columns(2)
+        columns[0].metric("Given label", plain(given_label(frame, position) or "none"))
+        columns[1].metric("Suggestion", plain(suggested_label(frame, position) or "none"))
     with st.container(horizontal=True, gap="xsmall"):
-        st.badge(f"Rank {number_text(frame['suspicion_rank'].iat[position])}", color="gray")
-        st.badge(f"Margin {number_text(frame['margin'].iat[position])}", color="gray")
+        if labelled:
+            st.badge(f"Rank {number_text(frame['suspicion_rank'].iat[position])}", color="gray")
+            st.badge(f"Margin {number_text(frame['margin'].iat[position])}", color="gray")
         if flagged:
             st.badge("Flagged: looks mislabelled", color="orange")
         elif kind_of(frame, position, flagged=False) is Finding.ATYPICAL:
@@ -152,7 +181,7 @@ def _standing(
         return
 
     def take_back() -> None:
-        ws.clear(dataset.id, sample_id)
+        ws.clear(dataset.id, sample_id, reviewer=reviewer())
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"Verdict: **{plain(verdict_text(decision))}**", width="content")
@@ -171,7 +200,7 @@ def _act(
     try:
         if label is not None:
             label = checked_label(label, dataset.class_names)
-        audits.decide(ws, dataset.id, sample_id, verdict, label)
+        audits.decide(ws, dataset.id, sample_id, verdict, label, reviewer=reviewer())
     except DvauditError as refusal:
         st.session_state[_REFUSAL] = str(refusal)
 
@@ -187,60 +216,3 @@ def _own_columns(ws: Workspace, dataset: DatasetRecord, position: int) -> None:
         height=360,
         alt="The columns of this sample",
     )
-
-
-def _neighbours(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int) -> None:
-    pictures = dataset.kind is Kind.IMAGE
-    found = frames.neighbours(ws, run, position, PICTURES if pictures else ROWS)
-    places = st.columns(2, gap="medium") if pictures else (st.container(), st.container())
-    for place, same in zip(places, (True, False), strict=True):
-        near = [other for other in found if other.same == same]
-        if near:
-            with place:
-                st.markdown(f"**Nearest with {'the same label' if same else 'other labels'}**")
-                if pictures:
-                    _neighbour_pictures(dataset, near, same)
-                else:
-                    _neighbour_rows(ws, dataset, position, near, same)
-
-
-def _neighbour_pictures(dataset: DatasetRecord, near: list[frames.Neighbour], same: bool) -> None:
-    cards = [
-        Card(other.position, other.label or "no label", _angle(other), name=other.id)
-        for other in near
-    ]
-    opened = gallery(dataset.id, cards, key=f"near_{same}", size=84)
-    if opened is not None:
-        open_sample(opened)
-        st.rerun()
-
-
-def _neighbour_rows(
-    ws: Workspace,
-    dataset: DatasetRecord,
-    position: int,
-    near: list[frames.Neighbour],
-    same: bool,
-) -> None:
-    features = frames.features(ws, dataset)
-    rows = features.iloc[[other.position for other in near]].reset_index(drop=True)
-    facts = pd.DataFrame(
-        {
-            "Id": [other.id for other in near],
-            "Given": [other.label for other in near],
-            "Angle": [_angle(other) for other in near],
-        }
-    )
-    rows = rows.rename(columns=lambda name: f"{name} (column)" if name in facts else str(name))
-    st.dataframe(
-        pd.concat([facts, rows], axis=1),
-        key=f"near_rows_{same}_{position}",
-        hide_index=True,
-        height="content",
-        alt="Neighbours, nearest first",
-    )
-
-
-def _angle(other: frames.Neighbour) -> str:
-    """Return how far a neighbour is, in degrees between the two vectors."""
-    return f"{other.angle * 57.29578:.0f}°"

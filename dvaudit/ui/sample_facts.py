@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.findings.agreement import NORMAL_95
+from dvaudit.ui.ranking import numbers, value_columns
 
 VERDICT_WORDS = {
     Verdict.KEEP: "kept",
@@ -60,6 +63,41 @@ def method_table(frame: pd.DataFrame, position: int) -> pd.DataFrame:
                 (method, quantity.replace("_", " "), number_text(frame[name].iat[position]))
             )
     return pd.DataFrame(rows, columns=["Method", "Quantity", "Value"])
+
+
+def value_table(frame: pd.DataFrame, position: int) -> pd.DataFrame:
+    """Return one sample's value by each method, its 95% interval, and its rank among all.
+
+    Rank 1 has the lowest value, the least useful sample; equal values share the better place.
+    """
+    rows = []
+    for column in value_columns(frame):
+        method = column.removesuffix(".value")
+        values = numbers(frame, column)
+        value = values[position]
+        if not np.isfinite(value):
+            rows.append((method, NOTHING, NOTHING, NOTHING))
+            continue
+        width = NORMAL_95 * numbers(frame.iloc[[position]], f"{method}.std_error")[0]
+        interval = NOTHING
+        if np.isfinite(width):
+            interval = f"{number_text(value - width)} to {number_text(value + width)}"
+        rank = int((values < value).sum()) + 1
+        of_all = f"{rank:,} of {int(np.isfinite(values).sum()):,}"
+        rows.append((method, number_text(value), interval, of_all))
+    return pd.DataFrame(rows, columns=["Method", "Value", "95% interval", "Rank"])
+
+
+def class_order(
+    scores: NDArray[np.floating], names: Sequence[str], given: str | None, most: int
+) -> list[int]:
+    """Return the classes to show of one sample: the highest scores first, the given one always."""
+    order = [int(at) for at in np.argsort(-scores, kind="stable") if np.isfinite(scores[at])]
+    shown = order[:most]
+    own = list(names).index(given) if given is not None and given in names else -1
+    if own in order and own not in shown:
+        shown[-1] = own
+    return shown
 
 
 def feature_names(table: pd.DataFrame) -> list[str]:

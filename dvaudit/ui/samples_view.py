@@ -1,7 +1,8 @@
-"""Ranked samples: what to show, in which order, as pictures or as rows."""
+"""Ranked samples as pictures or as rows, and the figures above them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,34 +10,27 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dvaudit.core.dataset import Kind
-from dvaudit.core.decisions import Decision
+from dvaudit.core.dataset import Kind, Task
 from dvaudit.findings import CutBy, Finding, atypical, flags, kinds, looked_for_atypical
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
-from dvaudit.ui import charts, frames
+from dvaudit.ui import frames
+from dvaudit.ui.addressed import in_address, mirrored
+from dvaudit.ui.bulk import bulk_verdicts
 from dvaudit.ui.components.gallery import Card, gallery
-from dvaudit.ui.cutoff_view import choose_cut_off
-from dvaudit.ui.ranking import SUSPICION, Filter, Show, numbers, value_columns
+from dvaudit.ui.filters import PAGE, Selected, linked
+from dvaudit.ui.filters import SAMPLE as SAMPLE
+from dvaudit.ui.ranking import SUSPICION, Filter, Show
 from dvaudit.ui.sample_facts import number_text, suggested_label, text_or_none, verdict_text
+from dvaudit.ui.samples_controls import column_words
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
 
-PICTURES, ROWS = 60, 100
+SIZES = ("60", "120", "200")
 SHOWN_FEATURES = 16
-PAGE, SAMPLE = "page", "sample"
-_HISTOGRAM = "value_range"
-_SHOWN = {
-    Show.ALL: "All samples",
-    Show.FLAGGED: "Flagged",
-    Show.ATYPICAL: "Atypical",
-    Show.CONFLICTS: "Duplicates with other labels",
-    Show.DUPLICATES: "Duplicates",
-    Show.OUTLIERS: "Outliers",
-    Show.REVIEWED: "Reviewed",
-}
+VIEW, VIEWS = "view", ("samples", "duplicates", "classes", "training", "verdicts")
+WITH_MAP, AS, SIZE = "with", "as", "size"
+_OFF, _ON, _PICTURES, _ROWS = "list", "map", "pictures", "rows"
 FINDING_WORDS = {Finding.MISLABELLED: "Looks mislabelled", Finding.ATYPICAL: "Atypical"}
-# Where a high number is the suspicious end.
-_HIGH_IS_SUSPICIOUS = ("margin", "outlier_score")
 
 
 def key_figures(ws: Workspace, run: RunRecord) -> None:
@@ -80,6 +74,16 @@ def key_figures(ws: Workspace, run: RunRecord) -> None:
         _figure("Outliers", f"{summary['outliers']:,}", "far from everything else")
 
 
+def plain_figures(ws: Workspace, run: RunRecord) -> None:
+    """Show an audit of unlabelled data in a few numbers."""
+    summary = frames.summary(ws, run)
+    copies = count(summary["duplicate_groups"], "group")
+    with st.grid(3, gap="small"):
+        _figure("Samples", f"{summary['samples']:,}", "without labels")
+        _figure("Duplicates", copies, "of samples that are the same, or nearly")
+        _figure("Outliers", f"{summary['outliers']:,}", "far from everything else")
+
+
 def _figure(label: str, value: str, note: str, help: str | None = None) -> None:
     st.metric(
         label,
@@ -93,136 +97,100 @@ def _figure(label: str, value: str, note: str, help: str | None = None) -> None:
     )
 
 
-def filters(
-    ws: Workspace, run: RunRecord, dataset: DatasetRecord, frame: pd.DataFrame
-) -> tuple[Filter, NDArray[np.bool_]]:
-    """Draw the filters; return what is chosen, and which samples lie above the cut-off."""
-    show = st.selectbox(
-        "Show",
-        [item.value for item in Show],
-        format_func=lambda item: _SHOWN[Show(item)],
-        key="show",
-        bind="query-params",
-        on_change=first_page,
-    )
-    classes = st.multiselect(
-        "Given label",
-        list(dataset.class_names),
-        key="class",
-        bind="query-params",
-        on_change=first_page,
-        placeholder="All classes",
-        disabled=not dataset.class_names,
-    )
-    find = st.text_input(
-        "Find",
-        key="find",
-        bind="query-params",
-        on_change=first_page,
-        placeholder="Part of an id",
-        type="search",
-    )
-    column, least = _sorting(frame)
-    cut = choose_cut_off(ws, run, frame)
-    flagged = flags(frame, cut)
-    within = _value_range(frame, column, flagged)
-    high = column in _HIGH_IS_SUSPICIOUS
-    return (
-        Filter(
-            show=Show(show or Show.ALL),
-            classes=tuple(classes or ()),
-            find=(find or "").strip(),
-            column=column,
-            descending=high != least,
-            within=within,
-        ),
-        flagged,
-    )
+def views(labelled: bool) -> Sequence[Any]:
+    """Draw the tabs of the page; the address says which one is open."""
+    names = VIEWS if labelled else VIEWS[:2]
+    titles = [name.capitalize() for name in names]
+    asked = st.query_params.get(VIEW, names[0]).casefold()
+    st.session_state[VIEW] = asked.capitalize() if asked in names else titles[0]
 
+    def turn() -> None:
+        chosen = str(st.session_state[VIEW]).casefold()
+        in_address({VIEW: [] if chosen == names[0] else [chosen]})
 
-def _sorting(frame: pd.DataFrame) -> tuple[str, bool]:
-    """Return the column to sort by, and whether the least suspicious end comes first."""
-    columns = [SUSPICION, *value_columns(frame)]
-    columns += [name for name in _HIGH_IS_SUSPICIOUS if np.isfinite(numbers(frame, name)).any()]
-    column = st.selectbox(
-        "Sort by",
-        columns,
-        format_func=column_words,
-        key="sort",
-        bind="query-params",
-        on_change=first_page,
-    )
-    end = st.segmented_control(
-        "Order",
-        ["most", "least"],
-        format_func=lambda item: "Most suspicious" if item == "most" else "Least",
-        default="most",
-        required=True,
-        key="order",
-        bind="query-params",
-        on_change=first_page,
-        label_visibility="collapsed",
-        width="stretch",
-    )
-    return column or SUSPICION, end == "least"
-
-
-def column_words(column: str) -> str:
-    """Return a column of the findings as people say it."""
-    if column.endswith(".value"):
-        return f"Value by {column.removesuffix('.value')}"
-    return {SUSPICION: "Suspicion", "outlier_score": "Distance to others"}.get(
-        column, column.replace("_", " ").capitalize()
-    )
-
-
-def _value_range(
-    frame: pd.DataFrame, column: str, flagged: NDArray[np.bool_]
-) -> tuple[str, float, float] | None:
-    """Draw the distribution of a column, and return the range selected in it."""
-    if column == SUSPICION:  # ranks are evenly spread: show what they come from
-        column = "margin" if np.isfinite(numbers(frame, "margin")).any() else column
-        column = next(iter(value_columns(frame)), column)
-    values = numbers(frame, column)
-    if not np.isfinite(values).any():
-        return None
-    title = column_words(column)
-    event = charts.show(
-        charts.histogram(values, flagged, title=title),
-        key=f"{_HISTOGRAM}_{column}",
-        alt=charts.histogram_alt(values, flagged, title),
-        on_select=first_page,
-    )
-    chosen = charts.selected_range(event)
-    if chosen is None:
-        st.caption("Drag over the bars to see those samples only.")
-        return None
-    last = float(np.nanmax(values))
-    st.caption(
-        f"{number_text(chosen[0])} to {number_text(min(chosen[1], last))}. Double-click to clear."
-    )
-    return column, *chosen
+    return st.tabs(titles, key=VIEW, on_change=turn)
 
 
 def first_page() -> None:
-    """Go back to the first page: the filter has changed."""
-    st.session_state[PAGE] = 1
+    """Go back to the first page of the list; for callbacks."""
+    in_address({PAGE: []})
+
+
+def toolbar(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    run: RunRecord,
+    shown: Selected,
+) -> tuple[bool, bool, int]:
+    """Draw what to do with the selection, and how it is shown.
+
+    Returns:
+        Whether the map is shown, whether samples are pictures and not rows, and the page's size.
+    """
+    pictures, positions = dataset.kind is Kind.IMAGE, shown.positions
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="actions"):
+        st.markdown(f"**{count(len(positions), 'sample')}**", width="stretch")
+        if dataset.task is not Task.UNSUPERVISED:
+            bulk_verdicts(ws, dataset, run, frames.findings(ws, run), positions)
+            st.page_link(
+                "pages/review.py",
+                label="Review these",
+                icon=":material/rate_review:",
+                query_params=linked(shown.wanted),
+                disabled=not len(positions),
+            )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="shape"):
+        with_map = (
+            st.segmented_control(
+                "Map",
+                [_OFF, _ON],
+                format_func=lambda item: "List" if item == _OFF else "Map and list",
+                key=WITH_MAP,
+                on_change=mirrored(WITH_MAP, [_OFF, _ON]),
+                required=True,
+                label_visibility="collapsed",
+            )
+            == _ON
+        )
+        if pictures:
+            pictures = (
+                st.segmented_control(
+                    "As",
+                    [_PICTURES, _ROWS],
+                    format_func=str.capitalize,
+                    key=AS,
+                    on_change=mirrored(AS, [_PICTURES, _ROWS], [PAGE]),
+                    required=True,
+                    label_visibility="collapsed",
+                )
+                == _PICTURES
+            )
+        size = st.selectbox(
+            "A page",
+            SIZES,
+            format_func=lambda item: f"{item} a page",
+            key=SIZE,
+            on_change=mirrored(SIZE, SIZES, [PAGE]),
+            label_visibility="collapsed",
+            width=130,
+        )
+    return with_map, pictures, int(size or SIZES[0])
 
 
 def page_of(positions: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw the page control; return this page's positions and the next page's."""
     pages = max(1, -(-len(positions) // size))
-    if st.session_state.get(PAGE, 1) > pages:
-        st.session_state[PAGE] = pages
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    listed = f"**{count(len(positions), 'sample')}**"
-    if pages == 1:
-        left.markdown(listed)
-        page = 1
-    else:
-        right.markdown(listed, text_alignment="right")
-        with left:
-            page = st.pagination(pages, key=PAGE, bind="query-params")
+    asked = st.query_params.get(PAGE, "1")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1
+    page = min(max(number, 1), pages)
+    if pages > 1:
+        st.session_state[PAGE] = page
+
+        def turn() -> None:
+            chosen = int(st.session_state[PAGE])
+            in_address({PAGE: [] if chosen == 1 else [str(chosen)]})
+
+        st.pagination(pages, key=PAGE, on_change=turn)
     first = (page - 1) * size
     return positions[first : first + size], positions[first + size : first + 2 * size]
 
@@ -231,30 +199,29 @@ def results(
     ws: Workspace,
     dataset: DatasetRecord,
     frame: pd.DataFrame,
-    positions: NDArray[np.int64],
-    flagged: NDArray[np.bool_],
-    column: str,
-    decisions: dict[str, Decision],
+    shown: Selected,
+    *,
+    pictures: bool,
+    size: int,
 ) -> None:
     """Draw one page of samples; choosing one puts it into the page's address."""
-    if not len(positions):
-        _nothing_fits(frame)
+    if not len(shown.positions):
+        _nothing_fits(frame, shown.wanted)
         return
-    if dataset.kind is Kind.IMAGE:
-        page, following = page_of(positions, PICTURES)
-        cards = [_card(frame, int(at), flagged, column, decisions) for at in page]
+    page, following = page_of(shown.positions, size)
+    if pictures:
+        cards = [_card(frame, int(at), shown) for at in page]
         opened = gallery(dataset.id, cards, key="gallery", next_page=following.tolist())
         if opened is not None:
             open_sample(opened)
         return
-    page, _ = page_of(positions, ROWS)
-    table = _rows(frames.features(ws, dataset), frame, page, flagged, column, decisions)
+    table = _rows(frames.features(ws, dataset), frame, page, shown)
     sample_table(table, page, key="rows")
 
 
-def _nothing_fits(frame: pd.DataFrame) -> None:
-    said = "Take a filter away, or clear the selection in the chart with a double click."
-    if st.session_state.get("show") == Show.ATYPICAL and not looked_for_atypical(frame):
+def _nothing_fits(frame: pd.DataFrame, wanted: Filter) -> None:
+    said = "Take one of the filters above away."
+    if wanted.show is Show.ATYPICAL and not looked_for_atypical(frame):
         said = "This audit did not look for atypical samples: run one with CG-score, on classes."
     empty_state("No sample fits these filters", said)
 
@@ -262,19 +229,17 @@ def _nothing_fits(frame: pd.DataFrame) -> None:
 def _card(
     frame: pd.DataFrame,
     at: int,
-    flagged: NDArray[np.bool_],
-    column: str,
-    decisions: dict[str, Decision],
+    shown: Selected,
 ) -> Card:
-    name = str(frame["id"].iat[at])
-    decision = decisions.get(name)
+    name, column = str(frame["id"].iat[at]), shown.wanted.column
+    flagged, decision = bool(shown.flagged[at]), shown.decisions.get(name)
     value = number_text(frame[column].iat[at])
     return Card(
         position=at,
         label=text_or_none(frame["given_label"].iat[at]) or "no label",
         value=f"#{value}" if column == SUSPICION else value,
-        flagged=bool(flagged[at]),
-        suggestion=suggested_label(frame, at) if flagged[at] else None,
+        flagged=flagged,
+        suggestion=suggested_label(frame, at) if flagged else None,
         verdict=None if decision is None else decision.verdict.value,
         name=name,
     )
@@ -284,18 +249,16 @@ def _rows(
     features: pd.DataFrame,
     frame: pd.DataFrame,
     page: NDArray[np.int64],
-    flagged: NDArray[np.bool_],
-    column: str,
-    decisions: dict[str, Decision],
+    shown: Selected,
 ) -> pd.DataFrame:
-    found = frame.iloc[page]
+    found, column = frame.iloc[page], shown.wanted.column
     columns: dict[str, Any] = {
         "Rank": found["suspicion_rank"],
         "Id": found["id"].astype(str),
         "Given": found["given_label"],
         "Suggested": [suggested_label(frame, int(at)) for at in page],
-        "Finding": [FINDING_WORDS.get(kind) for kind in kinds(found, flagged[page])],
-        "Verdict": [verdict_text(decisions.get(str(name))) for name in found["id"]],
+        "Finding": [FINDING_WORDS.get(kind) for kind in kinds(found, shown.flagged[page])],
+        "Verdict": [verdict_text(shown.decisions.get(str(name))) for name in found["id"]],
     }
     if column != SUSPICION:
         columns[column_words(column)] = found[column]

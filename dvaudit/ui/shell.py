@@ -14,18 +14,26 @@ from dvaudit.ui import history, theme
 from dvaudit.ui.session import absence_shown, current, select, workspace
 from dvaudit.ui.words import ago, plain
 
+START = "home"
 PAGES = {
+    "": ((START, "Home", ":material/home:"),),
     "Prepare": (
         ("data", "Data", ":material/database:"),
         ("audit", "Audit", ":material/troubleshoot:"),
     ),
-    "Act": (
+    "Review": (
         ("samples", "Samples", ":material/grid_view:"),
         ("review", "Review", ":material/rate_review:"),
-        ("contributors", "Contributors", ":material/groups:"),
+        ("compare", "Compare", ":material/compare_arrows:"),
+    ),
+    "Understand": (
         ("dynamics", "Dynamics", ":material/show_chart:"),
         ("influence", "Influence", ":material/hub:"),
-        ("compare", "Compare", ":material/compare_arrows:"),
+        ("contributors", "Contributors", ":material/groups:"),
+        ("methods", "Methods", ":material/menu_book:"),
+    ),
+    "Act": (
+        ("pruning", "Pruning", ":material/content_cut:"),
         ("export", "Export", ":material/download:"),
     ),
 }
@@ -42,7 +50,7 @@ def main(home: Path) -> None:
                     title=title,
                     icon=icon,
                     url_path=name,
-                    default=name == "data",
+                    default=name == START,
                 )
                 for name, title, icon in pages
             ]

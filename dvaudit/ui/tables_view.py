@@ -9,10 +9,10 @@ import streamlit as st
 from dvaudit.core.dataset import Kind
 from dvaudit.findings import CutBy, classes_at, confusions_among, flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
-from dvaudit.ui import charts, frames
+from dvaudit.ui import charts, filters, frames
 from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.sample_facts import text_or_none
-from dvaudit.ui.samples_view import first_page, open_sample, sample_table
+from dvaudit.ui.samples_view import open_sample, sample_table
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
 
@@ -34,12 +34,12 @@ def classes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
         return
     left, right = st.columns([1, 1], gap="large")
     with left:
-        st.subheader("Samples per class")
-        _bars(table, dataset.class_names)
+        st.header("Samples per class")
+        _bars(ws, dataset, run, table)
     with right:
-        st.subheader("Taken for each other")
+        st.header("Taken for each other")
         _confusions(confusions)
-    st.subheader("Class table")
+    st.header("Class table")
     st.caption(f"Flagged: {cut.words()}.")
     st.dataframe(
         table,
@@ -61,7 +61,8 @@ def classes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     )
 
 
-def _bars(table: pd.DataFrame, known: tuple[str, ...]) -> None:
+def _bars(ws: Workspace, dataset: DatasetRecord, run: RunRecord, table: pd.DataFrame) -> None:
+    known = dataset.class_names
     names = [str(name) for name in table["class"]]
     counts = dict(zip(names, table["samples"].astype(int), strict=True))
     flagged = dict(zip(names, table["flagged"].astype(int), strict=True))
@@ -71,7 +72,7 @@ def _bars(table: pd.DataFrame, known: tuple[str, ...]) -> None:
         key=_CHART,
         alt=f"Samples per class, flagged ones marked; the largest flagged share is in {worst}",
         modes=("points",),
-        on_select=lambda: _choose_class(known),
+        on_select=lambda: _choose_class(ws, dataset, run),
     )
     hidden = len(names) - len(charts.shown_classes(counts, flagged))
     more = f" {count(hidden, 'class', 'classes')} with fewer flagged samples are in the table."
@@ -82,11 +83,11 @@ def _bars(table: pd.DataFrame, known: tuple[str, ...]) -> None:
     )
 
 
-def _choose_class(known: tuple[str, ...]) -> None:
+def _choose_class(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     chosen = charts.selected_classes(st.session_state[_CHART])
     # For regression the bars are ranges of the target, which is nothing to filter by.
-    st.session_state["class"] = [name for name in chosen if name in known]
-    first_page()
+    known = tuple(name for name in chosen if name in dataset.class_names)
+    filters.amend(ws, dataset, run, classes=known)
 
 
 def _confusions(table: pd.DataFrame) -> None:

@@ -10,14 +10,15 @@ ACCENT = "#0f766e"
 ACCENT_ON_DARK = "#2dd4bf"
 FLAG = "#d97706"
 FLAG_ON_DARK = "#fbbf24"
+CHOSEN = "#115e59"
 CHOSEN_ON_DARK = "#5eead4"
-# Streamlit puts white text on the primary colour and writes what is chosen in it; on a dark
-# background no colour is readable both ways.
-_DARK_STYLE = f"""<style>
+# Streamlit puts white text on the primary colour and writes what is chosen in it, on a tint of it
+# that is stronger below the mouse: no one colour is readable all these ways.
+_STYLE = """<style>
 [data-variant="segmented_control"][data-selected]:not([data-disabled]),
 [data-variant="pills"][data-selected]:not([data-disabled]),
 [role="tab"][aria-selected="true"],
-[data-testid="stSliderThumbValue"] {{ color: {CHOSEN_ON_DARK} !important; }}
+[data-testid="stSliderThumbValue"] {{ color: {} !important; }}
 </style>"""
 
 
@@ -36,6 +37,11 @@ def flag() -> str:
     return FLAG_ON_DARK if dark() else FLAG
 
 
+def chosen() -> str:
+    """Return the colour of the text of what is chosen: a segment, a tab."""
+    return CHOSEN_ON_DARK if dark() else CHOSEN
+
+
 def dress(home: Path) -> None:
     """Set layout, favicon, logo and style; `home` is the folder of app.py."""
     assets = home / "assets"
@@ -49,5 +55,4 @@ def dress(home: Path) -> None:
         size="large",
         icon_image=str(assets / "mark.svg"),
     )
-    if dark():
-        st.html(_DARK_STYLE)
+    st.html(_STYLE.format(chosen()))

@@ -152,7 +152,7 @@ def _results(ws: Workspace, run: RunRecord, training: RunRecord) -> None:
     left, right = st.columns(2, gap="medium")
     for place, column in ((left, "loss"), (right, "accuracy"), (left, "velocity")):
         with place:
-            st.subheader(_TITLES[column])
+            st.header(_TITLES[column])
             show(
                 charts.group_lines(groups, column, dark=theme.dark()),
                 key=f"training_{column}",
@@ -160,7 +160,7 @@ def _results(ws: Workspace, run: RunRecord, training: RunRecord) -> None:
             )
             st.caption(_READING[column])
     with right:
-        st.subheader("Which half to train on")
+        st.header("Which half to train on")
         show(charts.windows(table), key="training_windows", alt=charts.windows_alt(table))
         st.caption(_window_words(table, summary))
 
@@ -212,7 +212,7 @@ def _correlations(ws: Workspace, run: RunRecord) -> None:
     for method, stats in record.items():
         found = stats.get("epoch_spearman")
         if found:
-            st.subheader("Ranking over epochs")
+            st.header("Ranking over epochs")
             show(
                 charts.epoch_correlation(found),
                 key=f"epoch_spearman_{method}",

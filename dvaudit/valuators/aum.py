@@ -43,6 +43,11 @@ class Aum(TrainedValuator):
         "The lead of the given label's logit over the best other one, averaged over all epochs. "
         "Wrong labels are pulled the other way by the samples they resemble, and trail."
     )
+    use = (
+        "To compare with, or where a net is trained anyway: finds wrong labels by how they were "
+        "learnt. Prefer the kernel leave-one-out for speed and for suggestions."
+    )
+    draws = "The net's first weights and the order of the samples."
     reference = (
         "Pleiss, Zhang, Elenberg, Weinberger: Identifying Mislabeled Data using the Area Under "
         "the Margin Ranking, NeurIPS 2020, section 3; margins are taken after each epoch"

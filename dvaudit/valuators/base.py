@@ -80,11 +80,19 @@ class Level(StrEnum):
 
 
 class Method(ABC):
-    """What every method says of itself, and how it is asked for values."""
+    """What every method says of itself, and how it is asked for values.
+
+    Attributes:
+        summary: what it measures.
+        use: when to choose it, and when not to.
+        draws: what the seed decides; empty where the same data gives the same values with any.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
+    use: ClassVar[str]
+    draws: ClassVar[str] = ""
     reference: ClassVar[str]
     tasks: ClassVar[frozenset[Task]]
     level: ClassVar[Level]

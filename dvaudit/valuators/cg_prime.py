@@ -44,6 +44,10 @@ class CgPrime(Valuator):
         "How much more the sample resembles its own class than all others, by the CG-score's "
         "kernel without inverting it. Any number of samples; much coarser than the CG-score."
     )
+    use = (
+        "Only where the data is too large for the CG-score, as a first coarse look. It is not made "
+        "to find wrong labels."
+    )
     reference = (
         "Nohyun, Choi, Chung: Data Valuation Without Training of a Model, ICLR 2023, equation (2) "
         "with H in place of its inverse"

@@ -61,6 +61,11 @@ class CgScore(Valuator):
         "How much harder the labels are to fit with the sample than without it. High gaps mark "
         "wrong labels and atypical samples. Needs no training and no trusted data."
     )
+    use = (
+        "Beside the kernel leave-one-out, to tell atypical samples from wrong ones, and to prune "
+        "clean data. Above about 100,000 samples take the subsampled score."
+    )
+    draws = "On large data only: the samples that the ridge is chosen on, and the blocks."
     reference = "Nohyun, Choi, Chung: Data Valuation Without Training of a Model, ICLR 2023"
     tasks = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     detects_mislabels = True

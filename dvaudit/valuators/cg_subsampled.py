@@ -31,6 +31,11 @@ class CgSubsampled(Valuator):
         "and averaged, with standard errors. For many classes, and for data too large for the "
         "exact score."
     )
+    use = (
+        "With many classes, or where the exact CG-score is too slow. Its standard errors say how "
+        "far to trust the order."
+    )
+    draws = "Which samples of the other classes each run compares with."
     reference = (
         "Nohyun, Choi, Chung: Data Valuation Without Training of a Model, ICLR 2023, appendix A.2"
     )

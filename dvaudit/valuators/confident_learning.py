@@ -34,6 +34,11 @@ class ConfidentLearning(Valuator):
         "cleanlab's label quality and label issues, from logistic regression cross-validated on "
         "the vectors. Needs the package cleanlab."
     )
+    use = (
+        "To check results against a tool that many know. Good where classes are nearly linear in "
+        "the features."
+    )
+    draws = "The folds of the cross-validation."
     reference = (
         "Northcutt, Jiang, Chuang: Confident Learning: Estimating Uncertainty in Dataset Labels, "
         "JAIR 2021"

@@ -33,6 +33,11 @@ class DataBanzhaf(TrainedValuator):
         "What each sample adds to the accuracy on trusted samples, averaged over random subsets "
         "of the others, with a ridge classifier that is retrained exactly on each. For small sets."
     )
+    use = (
+        "For up to a few hundred samples against a trusted set, where a data value must be fair "
+        "and stable under noise. Too slow for large data."
+    )
+    draws = "The random subsets."
     reference = (
         "Wang, Jia: Data Banzhaf: A Robust Data Valuation Framework for Machine Learning, "
         "AISTATS 2023, section 4.2"

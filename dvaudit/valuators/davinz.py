@@ -45,6 +45,14 @@ class Davinz(ContributorValuator):
         "training: how well the labels fit a network at its initialisation, and how near the "
         "inputs are to the trusted ones. Values contributors, not samples."
     )
+    use = (
+        "To say which contributor is worth how much before any model is trained. Needs a "
+        "contributor column; with a trusted set it also shows who is off its domain."
+    )
+    draws = (
+        "The first weights of the nets, the blocks, and the orders or subsets where there are too "
+        "many."
+    )
     reference = "Wu, Shu, Low: DAVINZ: Data Valuation using Deep Neural Networks at Initialization, ICML 2022"  # noqa: E501
     tasks = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 

@@ -21,6 +21,7 @@ from dvaudit.valuators.registry import register
 from dvaudit.valuators.trained import TrainedValuator, TrainingProblem
 
 if TYPE_CHECKING:
+    from dvaudit.valuators.dvemb_embedding import Embedded
     from dvaudit.valuators.dvemb_run import Run
 
 CURVATURES = ("gauss_newton", "fisher", "hessian")
@@ -44,6 +45,11 @@ class DvEmb(TrainedValuator):
         "up over the steps it is in, with how later steps overwrite it. No detector of wrong "
         "labels: it says which samples helped this run, and when."
     )
+    use = (
+        "To learn which samples helped or hurt a given trusted sample, and when in training. Not "
+        "to find wrong labels."
+    )
+    draws = "The net's first weights and the order of the samples, in each run."
     reference = (
         "Wang, Zhao, Narang, et al.: Capturing the Temporal Dependence of Training Data "
         "Influence, ICLR 2025, algorithm 1, here in adjoint form; Gauss-Newton curvature in place "
@@ -124,12 +130,12 @@ class DvEmb(TrainedValuator):
         """Value the samples; the unit is that of the loss, summed over the run's steps."""
         # These load torch, which listing the methods does not.
         from dvaudit.gradients import Curvature
-        from dvaudit.valuators.components import reduced
+        from dvaudit.valuators.components import with_reduction
         from dvaudit.valuators.dvemb_run import RunSettings, run_once
 
-        asked = self.settings
+        asked, components = self.settings, None
         if asked.components is not None:
-            problem = reduced(problem, asked.components)
+            problem, components = with_reduction(problem, asked.components)
         told = RunSettings(
             asked.net,
             asked.epochs,
@@ -147,6 +153,7 @@ class DvEmb(TrainedValuator):
                 seed,
                 part(problem.progress, index / asked.runs, (index + 1) / asked.runs),
                 embed=asked.embeddings and index == 0,
+                components=components,
             )
             for index, seed in enumerate(fitting.run_seeds(problem.seed, asked.runs))
         ]
@@ -174,9 +181,7 @@ class DvEmb(TrainedValuator):
             tables={"phases": _phase_table(phases)},
             trace=_trace(influence, phases),
             arrays={} if kept is None else {"embeddings": kept.sums},
-            other_arrays={}
-            if kept is None
-            else {"query_embeddings": kept.queries, "query_rows": kept.query_rows},
+            other_arrays={} if kept is None else _query_arrays(kept),
         )
 
     def _stats(self, runs: Sequence[Run]) -> dict[str, Any]:
@@ -195,6 +200,7 @@ class DvEmb(TrainedValuator):
             "embeddings": None if first.embedded is None else first.embedded.projections,
             "embeddings_agreement": None if first.embedded is None else first.embedded.agreement,
             "embeddings_curvature": "fisher" if fisher else "gauss_newton",
+            **_end_facts(first.embedded),
         }
 
     def _status(self, runs: Sequence[Run]) -> str:
@@ -221,7 +227,29 @@ class DvEmb(TrainedValuator):
             )
         if first.left_out:
             said.append(first.left_out)
+        if first.embedded is not None and first.embedded.end_left_out:
+            said.append(first.embedded.end_left_out)
         return " ".join(said)
+
+
+def _query_arrays(kept: Embedded) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {
+        "query_embeddings": kept.queries,
+        "query_rows": kept.query_rows,
+    }
+    if kept.end is not None:
+        found |= {"end": kept.end.net, "axes": kept.end.axes}
+    return found
+
+
+def _end_facts(kept: Embedded | None) -> dict[str, Any]:
+    """Return what the stored end of the run is, and why there is none."""
+    if kept is None:
+        return {"end": None, "end_left_out": ""}
+    return {
+        "end": None if kept.end is None else kept.end.facts,
+        "end_left_out": kept.end_left_out,
+    }
 
 
 def _phase_table(phases: NDArray[np.float64]) -> pd.DataFrame:

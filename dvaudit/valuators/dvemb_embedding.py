@@ -23,6 +23,7 @@ from dvaudit.gradients import (
 )
 from dvaudit.gradients.losses import Batch, take
 from dvaudit.valuators.dvemb_plan import embeddings_fit
+from dvaudit.valuators.dvemb_question import End
 from dvaudit.valuators.learner import Learner
 from dvaudit.valuators.ranking import rank_correlation
 
@@ -41,6 +42,7 @@ class Embedded:
         projections: JSON-able.
         agreement: Spearman's correlation of what they answer on the trusted loss with the
             influences of the sweep, which projects nothing.
+        end: what answers samples that the run did not know; None for the reason in `end_left_out`.
     """
 
     sums: NDArray[np.float32]
@@ -48,6 +50,8 @@ class Embedded:
     query_rows: NDArray[np.int64]
     projections: dict[str, Any]
     agreement: float
+    end: End | None
+    end_left_out: str
 
 
 def embedded_curvature(asked: Curvature) -> Curvature:
@@ -108,6 +112,7 @@ def embedded(
     weights: Tensor,
     values: NDArray[np.float64],
     seed: int,
+    end: tuple[End | None, str],
 ) -> Embedded:
     """Return the queries beside the sums, and how well they agree with the values (m,)."""
     assert learner.trusted is not None
@@ -122,7 +127,8 @@ def embedded(
         query += (weights[rows.to(weights.device)] @ found).cpu().numpy()
         queries.append(found.cpu().numpy()[np.isin(rows.numpy(), kept)])
     agreement = rank_correlation(values, (sums @ query).astype(np.float64))
-    return Embedded(sums, np.concatenate(queries), kept, projections.describe(), agreement)
+    described = projections.describe()
+    return Embedded(sums, np.concatenate(queries), kept, described, agreement, *end)
 
 
 def rows_of(data: Batch, rows: Tensor) -> Batch:

@@ -78,6 +78,11 @@ def embeddings_fit(samples: int, queries: int, size: int, memory: int) -> bool:
     return embedding_bytes(samples, queries, size) <= min(EMBEDDING_BYTES, memory // MEMORY_SHARE)
 
 
+def end_fits(numbers: int, memory: int) -> bool:
+    """Return whether the end of a run is kept: within the bound of the embeddings."""
+    return numbers * NUMBER <= min(EMBEDDING_BYTES, memory // MEMORY_SHARE)
+
+
 def embedding_bytes(samples: int, queries: int, size: int) -> int:
     """Return the bytes of the embeddings of samples and queries."""
     return (samples + queries) * size * NUMBER

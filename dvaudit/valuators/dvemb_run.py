@@ -28,6 +28,7 @@ from dvaudit.gradients import (
     sharpness,
     spread_steps,
 )
+from dvaudit.valuators.components import Reduction as Components
 from dvaudit.valuators.dvemb_embedding import (
     Embedded,
     embedded,
@@ -38,6 +39,7 @@ from dvaudit.valuators.dvemb_embedding import (
     rows_of,
 )
 from dvaudit.valuators.dvemb_plan import PointsPlan
+from dvaudit.valuators.dvemb_question import keep_end
 from dvaudit.valuators.dvemb_training import EVERY, rate_that_would_do, trained
 from dvaudit.valuators.fitting import numpy_of
 from dvaudit.valuators.learner import Learner, build_learner
@@ -87,7 +89,13 @@ class Run:
 
 
 def run_once(
-    problem: TrainingProblem, asked: RunSettings, seed: int, progress: Progress, *, embed: bool
+    problem: TrainingProblem,
+    asked: RunSettings,
+    seed: int,
+    progress: Progress,
+    *,
+    embed: bool,
+    components: Components | None = None,
 ) -> Run:
     """Train once and carry the trusted loss back over the run.
 
@@ -113,7 +121,16 @@ def run_once(
         kept = None
         if projections is not None:
             sums, values = back.sums.numpy(), influence.sum(0)
-            kept = embedded(learner, run, projections, sums, weights, values, problem.seed)
+            end = keep_end(
+                learner,
+                run,
+                problem,
+                components,
+                net=asked.net,
+                projection=asked.projection,
+                seed=seed,
+            )
+            kept = embedded(learner, run, projections, sums, weights, values, problem.seed, end)
     return Run(
         influence=influence,
         self_influence=numpy_of(back.own),

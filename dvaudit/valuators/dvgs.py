@@ -35,6 +35,14 @@ class Dvgs(TrainedValuator):
         "to theirs, averaged while a small net learns the trusted ones. Finds wrong labels and "
         "noisy samples; the lowest values are meaningful, the order among the highest is not."
     )
+    use = (
+        "Where a few hundred labels are known to be right: finds wrong labels and noise in the "
+        "rest. Without such a set the kernel leave-one-out is the better choice."
+    )
+    draws = (
+        "The net's first weights and the order of the samples, and on many features their "
+        "principal components."
+    )
     reference = "Evans, Mills, Wu, Song, McWeeney: Data Valuation with Gradient Similarity"
     tasks = frozenset({Task.CLASSIFICATION, Task.REGRESSION, Task.UNSUPERVISED})
     needs = frozenset({"trusted"})

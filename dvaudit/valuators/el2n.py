@@ -46,6 +46,11 @@ class El2n(TrainedValuator):
         "The length of the error vector, predicted probabilities less the given label, after a "
         "few epochs, averaged over several trainings. Wrong and hard labels have long ones."
     )
+    use = (
+        "To prune clean data as the paper does, or to compare with. Wrong and hard samples look "
+        "the same to it."
+    )
+    draws = "The net's first weights and the order of the samples, in each run."
     reference = (
         "Paul, Ganguli, Dziugaite: Deep Learning on a Data Diet: Finding Important Examples "
         "Early in Training, NeurIPS 2021, definition 2.2"

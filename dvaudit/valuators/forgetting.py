@@ -56,6 +56,11 @@ class Forgetting(TrainedValuator):
         "How often the net gets a sample wrong after having had it right, seen after each epoch. "
         "Samples that are never learnt count as forgotten most. A coarse score with many ties."
     )
+    use = (
+        "To find samples that a net never needs, on large clean data. Too coarse to rank wrong "
+        "labels."
+    )
+    draws = "The net's first weights and the order of the samples."
     reference = (
         "Toneva, Sordoni, Tachet des Combes, Trischler, Bengio, Gordon: An Empirical Study of "
         "Example Forgetting during Deep Neural Network Learning, ICLR 2019, section 3"

@@ -28,6 +28,11 @@ class Grand(TrainedValuator):
         "The length of the sample's own loss gradient after a few epochs, averaged over several "
         "trainings. Samples that still pull hard are wrong, hard or far out."
     )
+    use = (
+        "To compare with EL2N, and for regression, which EL2N does not do. Wrong, hard and far-out "
+        "samples look the same to it."
+    )
+    draws = "The net's first weights and the order of the samples, in each run."
     reference = (
         "Paul, Ganguli, Dziugaite: Deep Learning on a Data Diet: Finding Important Examples "
         "Early in Training, NeurIPS 2021, definition 2.1"

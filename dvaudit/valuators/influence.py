@@ -34,6 +34,11 @@ class Influence(TrainedValuator):
         "How much the loss on the trusted samples would rise without the sample, from one Newton "
         "step at the end of a training, solved by conjugate gradients."
     )
+    use = (
+        "To ask what a trained model would lose without a sample, against a trusted set. To "
+        "compare with; not to find wrong labels."
+    )
+    draws = "The net's first weights and the order of the samples."
     reference = (
         "Koh, Liang: Understanding Black-box Predictions via Influence Functions, ICML 2017, "
         "equation (2), with Gauss-Newton curvature"

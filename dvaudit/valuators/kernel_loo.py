@@ -47,6 +47,11 @@ class KernelLoo(Valuator):
         "prediction is another class. The best first method for wrong labels; it also suggests "
         "the right one."
     )
+    use = (
+        "First, on any labelled data: quick, exact, no trusted set, and it suggests the right "
+        "label. Weak only where the features say little about the classes."
+    )
+    draws = "On large data only: the samples that the ridge is chosen on, and the blocks."
     reference = "Rasmussen, Williams: Gaussian Processes for Machine Learning, 2006, section 5.4.2"
     tasks = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     detects_mislabels = True

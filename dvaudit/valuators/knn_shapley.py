@@ -93,6 +93,10 @@ class KnnShapley(TrainedValuator):
         "How much each sample helps its nearest neighbours among the trusted samples to be "
         "predicted right: exact Shapley values of a nearest-neighbour model. Fast at any size."
     )
+    use = (
+        "On large data with a trusted set, where an answer is wanted at once. As good as the "
+        "nearest neighbours in the features are."
+    )
     reference = (
         "Jia, Dao, Wang, Hubis, Gurel, Li, Zhang, Spanos, Song: Efficient Task-Specific Data "
         "Valuation for Nearest Neighbor Algorithms, VLDB 2019, theorem 1"

@@ -16,6 +16,7 @@ from dvaudit.gradients.losses import Batch, Loss
 from dvaudit.models.trainable import own_net, trainable_net
 from dvaudit.valuators.trained import TrainingProblem
 
+VECTORS = 2  # dimensions of an array of vectors
 EXAMPLES = 128  # samples that the frozen statistics of batch norms are taken from
 
 
@@ -51,7 +52,7 @@ def build_learner(
     """
     source, trusted = network_inputs(problem)
     targets, known = _targets(problem)
-    outputs, loss = problem.outputs, _loss(problem.task)
+    outputs, loss = problem.outputs, loss_of(problem.task)
     if net == "autoencoder":
         outputs, loss = math.prod(source.shape[1:]), losses.squared_error
         targets, known = source, trusted
@@ -65,39 +66,60 @@ def build_learner(
             seed=seed,
             widths=widths,
             activation=activation,
-            words=_words(source, trusted),
+            words=token_codes(problem),
             examples=source[:: math.ceil(len(source) / EXAMPLES)].cpu(),
         ).to(problem.device)
     against = None if trusted is None or known is None else (trusted, known)
     return Learner(made, loss, (source, targets), against)
 
 
-def _loss(task: Task) -> Loss:
+def loss_of(task: Task) -> Loss:
+    """Return the loss that nets are trained on, from outputs and targets to (n,)."""
     return losses.cross_entropy if task is Task.CLASSIFICATION else losses.squared_error
 
 
-def _words(source: Tensor, trusted: Tensor | None) -> int | None:
+def token_codes(problem: TrainingProblem) -> int | None:
     """Return how many codes the tokens have; None where the inputs are no tokens."""
-    if source.dtype.is_floating_point:
+    if problem.inputs.dtype.kind == "f":
         return None
-    return 1 + max(int(part.max()) for part in (source, trusted) if part is not None)
+    parts = problem.inputs, problem.trusted_inputs
+    return 1 + max(int(part.max()) for part in parts if part is not None)
 
 
 def network_inputs(problem: TrainingProblem) -> tuple[Tensor, Tensor | None]:
     """Return inputs of the samples to value and of the trusted ones, as the nets take them."""
     source, trusted = problem.inputs, problem.trusted_inputs
-    if source.ndim == 2 and source.dtype.kind == "f" and not problem.scaled:
-        centre, scale = _scale(source)
+    scales = input_scales(problem)
+    if scales is not None:
+        centre, scale = scales
         source = (source - centre) / scale
         trusted = None if trusted is None else (trusted - centre) / scale
     placed = _placed(source, problem.device)
     return placed, None if trusted is None else _placed(trusted, problem.device)
 
 
+def input_scales(
+    problem: TrainingProblem,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Return centre and deviation (d,) that vectors are standardised by; None where none are."""
+    inputs = problem.inputs
+    if inputs.ndim != VECTORS or inputs.dtype.kind != "f" or problem.scaled:
+        return None
+    return _scale(inputs)
+
+
+def target_scales(
+    problem: TrainingProblem,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Return centre and deviation (1,) that targets are standardised by; None for classes."""
+    return None if problem.task is Task.CLASSIFICATION else _scale(problem.labels[:, None])
+
+
 def _targets(problem: TrainingProblem) -> tuple[Tensor, Tensor | None]:
     labels, known = problem.labels, problem.trusted_labels
-    if problem.task is not Task.CLASSIFICATION:
-        centre, scale = _scale(labels[:, None])
+    scales = target_scales(problem)
+    if scales is not None:
+        centre, scale = scales
         labels = ((labels - centre) / scale).astype(np.float32)
         known = None if known is None else ((known - centre) / scale).astype(np.float32)
     placed = _placed(labels, problem.device)

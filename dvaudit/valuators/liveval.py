@@ -37,6 +37,11 @@ class LiveVal(TrainedValuator):
         "up over a training and known while it runs. Low values mean labels that pull against the "
         "rest; rare classes are low as well, so compare within the class."
     )
+    use = (
+        "To watch values while a net trains, and to find labels that pull against the rest without "
+        "a trusted set. Compare samples within their class only."
+    )
+    draws = "The net's first weights and the order of the samples, in each run."
     reference = (
         "LiveVal: Real-time and Trajectory-based Data Valuation via Adaptive Reference Points, "
         "equations 5 and 9 and algorithm 4, in the reading given in the documentation"

@@ -51,6 +51,10 @@ class LooRetraining(TrainedValuator):
         "without the sample; exact for all samples. By squared error, since accuracy hardly ever "
         "moves when one sample leaves."
     )
+    use = (
+        "To see how little a single sample changes a model, as a lower line to compare with. Not "
+        "to find wrong labels."
+    )
     reference = (
         "Cook, Weisberg: Residuals and Influence in Regression, 1982, section 2.2; as a data "
         "value: Ghorbani, Zou, ICML 2019, section 2"

@@ -23,6 +23,8 @@ class RandomValues(Valuator):
     name = "random"
     title = "Random"
     summary = "Uniform random values from the seed. The line that every other method has to beat."
+    use = "In comparisons only: a method that does not beat it has found nothing."
+    draws = "All values."
     reference = "none: the control of every comparison"
     tasks = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     detects_mislabels = False

@@ -55,6 +55,8 @@ class ValuatorInfo:
     name: str
     title: str
     summary: str
+    use: str
+    draws: str
     reference: str
     tasks: frozenset[Task]
     level: Level
@@ -72,6 +74,8 @@ def describe() -> tuple[ValuatorInfo, ...]:
             name=cls.name,
             title=cls.title,
             summary=cls.summary,
+            use=cls.use,
+            draws=cls.draws,
             reference=cls.reference,
             tasks=cls.tasks,
             level=cls.level,

@@ -49,14 +49,26 @@ class Shared:
     ) -> None:
         self.extractor, self.settings, self.cache = extractor, settings, cache
         self.watch, self.module = watch, module
-        self._features: dict[tuple[str, int], Features] = {}
+        self._features: dict[tuple[str, int, int | None], Features] = {}
         self._system: tuple[tuple[str, str, str, bool], KernelSystem | IterativeSystem] | None = (
             None
         )
 
-    def features(self, data: Dataset, *, seed: int, device: str, progress: Progress) -> Features:
-        """Return the vectors of `data`, one row per sample."""
-        key = (data.fingerprint, seed)
+    def features(
+        self,
+        data: Dataset,
+        *,
+        seed: int,
+        device: str,
+        progress: Progress,
+        fitted_on: int | None = None,
+    ) -> Features:
+        """Return the vectors of `data`, one row per sample.
+
+        Args:
+            fitted_on: the extractor learns from so many first samples; None: from all.
+        """
+        key = (data.fingerprint, seed, fitted_on)
         if key not in self._features:
             made = features.extract(
                 data,
@@ -65,15 +77,22 @@ class Shared:
                 seed=seed,
                 device=device,
                 cache=self.cache,
+                fitted_on=fitted_on,
                 progress=progress,
             )
             # The data alone, and the data joined with a trusted set: other keys are past ones.
             self._features = {**dict(list(self._features.items())[-1:]), key: made}
         return self._features[key]
 
-    def pictures(self, data: Dataset, progress: Progress) -> NDArray[np.float32]:
-        """Return the images of `data`, (n, channels, height, width) in [0, 1]."""
-        source = pictures(data, None)
+    def pictures(
+        self, data: Dataset, progress: Progress, fitted_on: int | None = None
+    ) -> NDArray[np.float32]:
+        """Return the images of `data`, (n, channels, height, width) in [0, 1].
+
+        Args:
+            fitted_on: their shape is chosen for so many first ones; None: for all.
+        """
+        source = pictures(data, None, fitted_on=fitted_on)
         shape = source.shape
         out = np.empty((len(data), shape.channels, shape.height, shape.width), dtype=np.float32)
         for start, block in source.batches():
@@ -82,9 +101,13 @@ class Shared:
         out /= 255
         return out
 
-    def tokens(self, data: Dataset) -> NDArray[np.int64]:
-        """Return the words of the text columns of `data` as codes, (n, length), 0 for padding."""
-        return tokens(data)
+    def tokens(self, data: Dataset, fitted_on: int | None = None) -> NDArray[np.int64]:
+        """Return the words of the text columns of `data` as codes, (n, length), 0 for padding.
+
+        Args:
+            fitted_on: the words are those of so many first samples; None: of all.
+        """
+        return tokens(data, fitted_on=fitted_on)
 
     def system(
         self,

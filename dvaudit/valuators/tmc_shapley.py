@@ -40,6 +40,11 @@ class TmcShapley(TrainedValuator):
         "of joining, with a ridge classifier that is retrained exactly after each. For small "
         "sets."
     )
+    use = (
+        "For up to a few hundred samples against a trusted set, where a fair share for each sample "
+        "is asked for. Too slow for large data."
+    )
+    draws = "The orders in which samples join."
     reference = (
         "Ghorbani, Zou: Data Shapley: Equitable Valuation of Data for Machine Learning, ICML "
         "2019, algorithm 1"

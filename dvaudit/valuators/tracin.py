@@ -35,6 +35,11 @@ class Tracin(TrainedValuator):
         "Adds up over the epochs of a training how well the sample's gradient agrees with that "
         "of the trusted samples; or, against itself, how hard the sample had to be memorised."
     )
+    use = (
+        "To find the training samples behind a prediction, from the checkpoints of one training. "
+        "To compare with; not to find wrong labels."
+    )
+    draws = "The net's first weights and the order of the samples."
     reference = (
         "Pruthi, Liu, Kale, Sundararajan: Estimating Training Data Influence by Tracing "
         "Gradient Descent, NeurIPS 2020: TracInCP, and self-influence of section 4.1"

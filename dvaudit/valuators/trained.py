@@ -97,7 +97,7 @@ class TrainedValuator(Method):
         self._check(data)
         shared, start = shared or Shared(), time.perf_counter()
         split = self._split(data, trusted, seed)
-        inputs = _inputs(split.data, getattr(self.settings, "net", "auto"), shared, seed, device)
+        inputs = net_inputs(split.data, getattr(self.settings, "net", "auto"), shared, seed, device)
         found = []
         for index, (rows, against) in enumerate(split.parts()):
             place = part(progress, index / len(split.valued), (index + 1) / len(split.valued))
@@ -148,7 +148,21 @@ def _placed(scores: Scores, against: NDArray[np.int64]) -> Scores:
     return replace(scores, other_arrays={**scores.other_arrays, "query_rows": against[rows]})
 
 
-def _inputs(data: Dataset, net: str, shared: Shared, seed: int, device: str) -> NDArray[Any]:
+def net_inputs(
+    data: Dataset,
+    net: str,
+    shared: Shared,
+    seed: int,
+    device: str,
+    *,
+    fitted_on: int | None = None,
+    progress: Progress = silent,
+) -> NDArray[Any]:
+    """Return what a net called `net` takes of every sample: vectors, pictures or tokens.
+
+    Args:
+        fitted_on: features are learned from so many first samples; None: from all.
+    """
     own_pictures = (
         shared.module is not None and data.kind is Kind.IMAGE and shared.extractor is None
     )
@@ -157,11 +171,11 @@ def _inputs(data: Dataset, net: str, shared: Shared, seed: int, device: str) -> 
             raise UnsuitableDataError(
                 f"The net {net!r} takes pictures, and {data.name} has none; choose the net 'mlp'."
             )
-        return shared.pictures(data, silent)
+        return shared.pictures(data, progress, fitted_on)
     if net in TOKEN_NETS:
-        return shared.tokens(data)
-    matrix = shared.features(data, seed=seed, device=device, progress=silent).matrix
-    return np.ascontiguousarray(matrix, dtype=np.float32)
+        return shared.tokens(data, fitted_on)
+    found = shared.features(data, seed=seed, device=device, progress=progress, fitted_on=fitted_on)
+    return np.ascontiguousarray(found.matrix, dtype=np.float32)
 
 
 def _problem(

@@ -53,18 +53,35 @@ def _merged_arrays(parts: Sequence[Scores], order: NDArray[np.int64]) -> dict[st
         return {}
     owners = np.repeat(np.arange(len(parts)), [len(scores.values) for scores in parts])
     arrays: dict[str, NDArray[Any]] = {
-        name: np.concatenate([scores.arrays[name] for scores in parts])[order]
+        name: _one_below_another([scores.arrays[name] for scores in parts])[order]
         for name in parts[0].arrays
     }
     arrays["part"] = owners[order].astype(np.float32)[:, None]
     others = {
-        name: np.concatenate([scores.other_arrays[name] for scores in parts])
+        name: _one_below_another([scores.other_arrays[name] for scores in parts])
         for name in parts[0].other_arrays
+        if all(name in scores.other_arrays for scores in parts)
     }
     if "query_rows" in others:
         counts = [len(scores.other_arrays["query_rows"]) for scores in parts]
         others["query_part"] = np.repeat(np.arange(len(parts)), counts)
     return {"arrays": arrays, "other_arrays": others}
+
+
+def _one_below_another(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return rows of all arrays, zeros at the end of those that are shorter than others.
+
+    Halves of few samples differ in their components, and so in the lengths of their nets.
+    """
+    longest = np.max([array.shape[1:] for array in arrays], axis=0)
+    return np.concatenate(
+        [
+            array
+            if array.shape[1:] == tuple(longest)
+            else np.pad(array, [(0, 0), *((0, more) for more in longest - array.shape[1:])])
+            for array in arrays
+        ]
+    )
 
 
 def _stacked(parts: Sequence[Scores], name: str) -> pd.DataFrame:

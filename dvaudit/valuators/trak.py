@@ -98,6 +98,14 @@ class Trak(TrainedValuator):
         "the trusted samples, by a linear model on random projections of the gradients, averaged "
         "over several trainings."
     )
+    use = (
+        "To ask which samples decide the predictions of a net on trusted samples, where several "
+        "trainings can be paid for."
+    )
+    draws = (
+        "The net's first weights and the order of the samples, in each run, and the random "
+        "projections."
+    )
     reference = (
         "Park, Georgiev, Ilyas, Leclerc, Madry: TRAK: Attributing Model Behavior at Scale, ICML "
         "2023, section 3: the estimator for ensembles without soft thresholding, with a ridge"

@@ -7,20 +7,51 @@ from live import LiveApp
 from playwright.sync_api import Page, expect
 
 from dvaudit.ui import theme
+from dvaudit.ui.shell import PAGES, START
 
 pytestmark = pytest.mark.browser
 
+BRIGHT = theme.CHOSEN_ON_DARK
+NAMES = [name for section in PAGES.values() for name, *_ in section]
+
 
 def test_the_name_of_the_start_page_opens_it_without_a_complaint(app: LiveApp, page: Page) -> None:
-    page.goto(f"{app.address}/data?kept=1")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto(f"{app.address}/home?kept=1")
+    expect(page.get_by_role("heading", name="Find the labels that are wrong")).to_be_visible()
     expect(page).to_have_url(f"{app.address}/?kept=1")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_what_is_chosen_is_bright_on_dark(app: LiveApp, page: Page) -> None:
-    page.emulate_media(color_scheme="dark")
-    page.goto(f"{app.address}/")
+@pytest.mark.parametrize("name", [name for name in NAMES if name != START])
+def test_every_other_page_keeps_its_own_address(app: LiveApp, page: Page, name: str) -> None:
+    page.goto(f"{app.address}/{name}?kept=1")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("link", name="Home", exact=True)).to_be_visible()
+    expect(page).to_have_url(f"{app.address}/{name}?kept=1")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_address_opens_the_form_and_the_method_it_names(app: LiveApp, page: Page) -> None:
+    page.goto(f"{app.address}/data?add=1")
+    expect(page.get_by_role("heading", name="Add a dataset")).to_be_visible()
+    page.goto(f"{app.address}/methods?method=dvgs")
+    expect(page.get_by_role("heading", name="Gradient similarity (DVGS)")).to_be_visible()
+    page.get_by_role("link", name="All methods").click()
+    expect(page.get_by_role("heading", name="Methods", exact=True)).to_be_visible()
+    page.get_by_role("link", name="LiveVal", exact=True).click()
+    expect(page.get_by_role("heading", name="LiveVal", exact=True)).to_be_visible()
+    expect(page).to_have_url(f"{app.address}/methods?method=liveval")
+    page.go_back()
+    expect(page.get_by_role("heading", name="Methods", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(("scheme", "colour"), [("light", theme.CHOSEN), ("dark", BRIGHT)])
+def test_what_is_chosen_is_readable_below_the_mouse(
+    app: LiveApp, page: Page, scheme: str, colour: str
+) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{app.address}/data")
     chosen = page.locator('[data-variant="segmented_control"][data-selected]').first
-    parts = [int(theme.CHOSEN_ON_DARK[i : i + 2], 16) for i in (1, 3, 5)]
+    chosen.hover()
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     expect(chosen).to_have_css("color", f"rgb({parts[0]}, {parts[1]}, {parts[2]})")

@@ -49,7 +49,7 @@ def settled(page: Page) -> None:
 
 
 def upload(page: Page, app: LiveApp, path: Path) -> None:
-    page.goto(f"{app.address}/?add=1")
+    page.goto(f"{app.address}/data?add=1")
     page.locator("input[type=file]").set_input_files(path)
     page.get_by_role("button", name="Import", exact=True).click()
 

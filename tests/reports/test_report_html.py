@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
+from curves import curve_table
 
-from dvaudit.core.dataset import Task
+from dvaudit.core.dataset import Kind, Task
+from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings import ErrorRate
-from dvaudit.reports import render_html
+from dvaudit.reports import Choice, Section, render_html, report_json
+
+
+@pytest.fixture
+def history():
+    """Ana relabels one sample and drops another; ben agrees on the first."""
+    return pd.DataFrame(
+        {
+            "at": pd.to_datetime([f"2026-03-02T09:0{minute}:00+00:00" for minute in range(3)]),
+            "sample_id": ["s003", "s050", "s003"],
+            "version": [1, 1, 2],
+            "verdict": ["relabel", "drop", "relabel"],
+            "label": ["cat", None, "cat"],
+            "reviewer": ["ana", "ana", "ben"],
+            "undo": False,
+        }
+    )
+
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -136,18 +156,24 @@ def test_a_report_without_findings_says_so(make_report):
 
 
 def test_regression_speaks_of_targets(make_report):
-    report = make_report(task=Task.REGRESSION)
+    samples = make_report().samples.assign(given_label="12.5")
+    decisions = {
+        "s003": Decision("s003", Verdict.RELABEL, "132.5"),
+        "s004": Decision("s004", Verdict.DROP),
+    }
+    report = make_report(task=Task.REGRESSION, samples=samples, decisions=decisions)
     text = Page(render_html(report)).text
     assert "Share flagged by range of the target" in text
     assert "Most confused with" not in text
     assert "right of 0 the target is far off" in text
+    assert "Before 120 12.5 0 12.5 12.5 After 119 13.5084 11.0004 12.5 132.5" in text
 
 
 def test_long_lists_are_cut_and_counted(make_report):
     report = make_report()
     many = make_report(samples=report.samples.assign(flagged=True))
     page = Page(render_html(many))
-    assert "80 more in samples.csv." in page.text
+    assert "60 more in the table of samples." in page.text
     assert len(render_html(many)) < 200_000
 
 
@@ -169,3 +195,99 @@ def test_tables_that_were_stored_give_the_same_page(make_report, tmp_path):
         getattr(report, name).to_parquet(tmp_path / name)
         stored[name] = pd.read_parquet(tmp_path / name)
     assert render_html(make_report(**stored)) == render_html(report)
+
+
+def test_only_chosen_sections_are_written(make_report):
+    report = make_report(curves=curve_table())
+    for section in Section:
+        html = render_html(report, Choice(frozenset([section])))
+        Page(html)
+        wanted = [] if section is Section.SCORES else [section.heading]
+        assert re.findall("<h2>(.*?)</h2>", html) == wanted
+        assert ("<figure" in html) == (section in (Section.SCORES, Section.CURVES))
+    nothing = Page(render_html(report, Choice(frozenset())))
+    assert "h2" not in {tag for tag, _ in nothing.tags}
+    assert "2 of 120 samples are flagged" in nothing.text
+
+
+def test_images_are_shown_as_a_gallery_with_both_labels(make_report):
+    html = render_html(make_report(kind=Kind.IMAGE))
+    text = Page(html).text
+    assert html.count('class="shot"') == 2
+    assert "1 dog → cat s003 relabel to cat" in text
+    assert "no picture" in text, "a sample without a thumbnail has its place"
+
+
+def test_tables_show_the_row_of_a_sample(make_report):
+    text = Page(render_html(make_report(rows={"s003": "age: 39 · job: <none>"}))).text
+    assert "age: 39 · job: <none>" in text
+
+
+def test_class_effects_and_suggestions_are_told(make_report):
+    suggested = {"s009": Decision("s009", Verdict.RELABEL, "owl")}
+    text = Page(render_html(make_report(suggested=suggested))).text
+    assert "With 2 verdicts applied, and 1 suggestion that nobody judged." in text
+    # s003 dog -> cat, s050 (cat) dropped, s009 cat -> owl.
+    assert "cat 40 1 1 1 39 \u22121" in text
+    assert "dog 40 0 1 0 39 \u22121" in text
+    assert "owl 40 0 0 1 41 +1" in text
+    assert "s009 relabel suggested, not judged cat owl" in text
+
+
+def test_reviewers_and_agreement_are_told(make_report, history):
+    text = Page(render_html(make_report(history=history))).text
+    assert "ana 2 0 1 1 0 2 Mar 2026, 09:00 UTC 2 Mar 2026, 09:01 UTC" in text
+    assert "ana and ben 1 100.0 % —" in text
+    assert "Reviewer: ben 1 sample, from 2 Mar 2026, 09:02 UTC to 2 Mar 2026, 09:02 UTC" in text
+
+
+def test_curves_are_drawn_where_there_are_any(make_report):
+    assert "Pruning curves" not in Page(render_html(make_report())).text
+    html = render_html(make_report(curves=curve_table()))
+    assert html.count("<polyline") == 3
+    assert "kernel ridge, not balanced by class" in html
+    assert "Mean of 2 seeds." in html
+    assert "accuracy on held-out samples" in html
+
+
+def test_hostile_names_are_text_everywhere(make_report, history):
+    attack = "</style></svg><script>alert(1)</script>{{7*7}}"
+    history["reviewer"] = attack
+    report = make_report(
+        kind=Kind.IMAGE,
+        history=history,
+        curves=curve_table().assign(series=attack, proxy=attack),
+        suggested={"s009": Decision("s009", Verdict.RELABEL, attack)},
+        rows={"s003": attack},
+        record={"features": {"extractor": attack}, "valuators": {attack: {"status": attack}}},
+    )
+    html = render_html(report)
+    page = Page(html)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert attack in page.text
+    assert "</script>49" not in html, "other people's text is no template"
+    assert html.count("<script") == 0
+
+
+def test_the_json_has_every_decision_and_the_card(make_report, history):
+    suggested = {"s009": Decision("s009", Verdict.RELABEL, "owl")}
+    report = make_report(history=history, suggested=suggested, curves=curve_table())
+    told = json.loads(json.dumps(report_json(report), allow_nan=False))
+    assert (told["schema"], told["schema_version"]) == ("dvaudit.report", 1)
+    assert told["decisions"][0] == {
+        "id": "s009", "verdict": "relabel", "old_label": "cat", "new_label": "owl",
+        "by": "suggestion",
+    }  # fmt: skip
+    assert [item["by"] for item in told["decisions"]] == ["suggestion", "reviewer", "reviewer"]
+    assert [item["title"] for item in told["card"]] == [
+        *("Data", "Preprocessing", "Method: kernel-loo", "Cut-off", "Error rate", "Run", "Review"),
+    ]
+    assert told["reviewers"][0]["first"] == "2026-03-02T09:00:00+00:00"
+    assert told["agreements"] == [
+        {"one": "ana", "other": "ben", "samples": 1, "equal": 1, "kappa": None}
+    ]
+    assert len(told["curves"]) == len(curve_table())
+    assert {row["class"]: row["after"] for row in told["effects"]} == {
+        "cat": 39, "dog": 39, "owl": 41,
+    }  # fmt: skip
+    assert told["audit"]["dataset"]["fingerprint"] == report.fingerprint

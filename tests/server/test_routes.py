@@ -35,9 +35,9 @@ def test_health_answers_when_the_workspace_is_open(served: Served) -> None:
 @pytest.mark.parametrize(
     ("address", "place"),
     [
-        ("/data", "./"),
-        ("/data?dataset=d0001&run=r0002", "./?dataset=d0001&run=r0002"),
-        ("/data?note=%C3%BC%20%26&x=//evil.example", "./?note=%C3%BC%20%26&x=//evil.example"),
+        ("/home", "./"),
+        ("/home?dataset=d0001&run=r0002", "./?dataset=d0001&run=r0002"),
+        ("/home?note=%C3%BC%20%26&x=//evil.example", "./?note=%C3%BC%20%26&x=//evil.example"),
     ],
 )
 def test_the_name_of_the_start_page_leads_to_it_with_its_query(

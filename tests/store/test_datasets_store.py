@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -233,3 +234,46 @@ def test_only_a_failed_import_is_set_up_again(ws: Workspace, source: Path) -> No
     ws.set_up_again(dataset_id, name="other", roles={"a": "label"}, task="regression")
     record = ws.dataset(dataset_id)
     assert (record.name, record.roles, record.task) == ("other", {"a": "label"}, Task.REGRESSION)
+
+
+def test_renaming_changes_the_name_alone(ws: Workspace, source: Path) -> None:
+    dataset_id = add(ws, source)
+    before = ws.dataset(dataset_id)
+    ws.rename_dataset(dataset_id, "  my \n pets ")
+    assert ws.dataset(dataset_id) == replace(before, name="my pets")
+    for bad, said in (("", "empty"), (" \t", "empty"), ("x" * 201, "201 characters")):
+        with pytest.raises(WorkspaceError, match=said):
+            ws.rename_dataset(dataset_id, bad)
+    assert ws.dataset(dataset_id).name == "my pets"
+    ws.delete_dataset(dataset_id)
+    with pytest.raises(NotFoundError):
+        ws.rename_dataset(dataset_id, "again")
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7])
+def test_the_first_samples_are_those_of_the_whole(
+    tmp_path: Path, filled: Callable[[Path], tuple[Workspace, str]], rows: int
+) -> None:
+    ws, dataset_id = filled(tmp_path)
+    expected = ws.samples(dataset_id).head(rows)
+    pd.testing.assert_frame_equal(ws.first_samples(dataset_id, rows), expected)
+    ws.close()
+
+
+def test_the_size_is_that_of_all_files(
+    tmp_path: Path, filled: Callable[[Path], tuple[Workspace, str]]
+) -> None:
+    ws, dataset_id = filled(tmp_path)
+    files = [path for path in ws.dataset_dir(dataset_id).rglob("*") if path.is_file()]
+    own = sum(path.stat().st_size for path in files)
+    assert ws.dataset_size(dataset_id) == own > 0
+    (ws.exports / dataset_id / "r0001").mkdir(parents=True)
+    (ws.exports / dataset_id / "r0001" / "report.html").write_bytes(b"x" * 7)
+    (ws.exports / dataset_id / "link").symlink_to(tmp_path / "pets.zip")
+    link = (ws.exports / dataset_id / "link").lstat().st_size
+    assert ws.dataset_size(dataset_id) == own + 7 + link
+    run_id = ws.add_run(dataset_id, "audit", {})
+    assert ws.run_size(run_id) == 0
+    (ws.run_dir(run_id) / "log.txt").write_bytes(b"12345")
+    assert ws.run_size(run_id) == 5
+    ws.close()

@@ -153,3 +153,46 @@ def test_unknown_runs_are_named(ws: Workspace, dataset_id: str) -> None:
         ws.add_run("d0099", "audit", {})
     with pytest.raises(NotFoundError):
         ws.run_dir("../../etc")
+
+
+def test_deleting_a_run_takes_its_files_and_leaves_the_rest(ws: Workspace, dataset_id: str) -> None:
+    gone, kept = (ws.add_run(dataset_id, "audit", {}) for _ in range(2))
+    for run_id in (gone, kept):
+        ws.run_dir(run_id)
+        (ws.exports / dataset_id / run_id).mkdir(parents=True)
+    ws.delete_run(gone)
+    assert [run.id for run in ws.runs(dataset_id)] == [kept]
+    assert [path.name for path in (ws.root / "runs").iterdir()] == [kept]
+    assert [path.name for path in (ws.exports / dataset_id).iterdir()] == [kept]
+    with pytest.raises(NotFoundError):
+        ws.delete_run(gone)
+    ws.delete_run(kept)
+    assert ws.add_run(dataset_id, "audit", {}) not in (gone, kept)
+
+
+def test_a_run_at_work_is_not_deleted(ws: Workspace, dataset_id: str) -> None:
+    working = running(ws, dataset_id, "import")
+    waiting = submitted(ws, dataset_id)
+    with pytest.raises(WorkspaceError, match=f"{waiting} is queued. Cancel it first"):
+        ws.delete_run(waiting)
+    with pytest.raises(WorkspaceError, match=f"{working} is the import of dataset {dataset_id}"):
+        ws.delete_run(working)
+    ws.queue.claim(LIMITS)
+    ws.queue.begin(waiting, 4711)
+    ws.queue.cancel(waiting)
+    with pytest.raises(WorkspaceError, match="is running"):
+        ws.delete_run(waiting)
+    ws.queue.finish(waiting, 1, RunStatus.CANCELLED)
+    ws.delete_run(waiting)
+    assert [run.id for run in ws.runs(dataset_id)] == [working]
+
+
+def test_a_run_that_live_work_uses_is_not_deleted(ws: Workspace, dataset_id: str) -> None:
+    audit = ws.add_run(dataset_id, "audit", {})
+    user = ws.add_run(dataset_id, "pruning", {"audit": audit, "cuts": [1, 2]})
+    ws.queue.submit(user)
+    with pytest.raises(WorkspaceError, match=f"used by work that goes on: {user}"):
+        ws.delete_run(audit)
+    ws.queue.cancel(user)
+    ws.delete_run(audit)
+    assert [run.id for run in ws.runs(dataset_id)] == [user]

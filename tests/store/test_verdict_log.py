@@ -149,7 +149,7 @@ def test_export_starts_with_the_schema_version(home: tuple[Workspace, str], tmp_
     text = ws.export_history(dataset_id, tmp_path / "out" / "verdicts.jsonl").read_text("utf-8")
     header, first, second = (json.loads(line) for line in text.splitlines())
     assert header["schema"] == "dvaudit.verdicts"
-    assert header["schema_version"] == 1
+    assert header["schema_version"] == 2
     assert (first["label"], second["label"], second["undo"]) == ("Hündin", None, True)
 
 
@@ -229,10 +229,10 @@ def test_any_sequence_behaves_like_a_list_of_states(
         if isinstance(action, str):
             undone = verdicts.undo(dataset_id, None)
             if not earlier:
-                assert undone is None
+                assert undone == ()
                 continue
             sample, before, after = earlier.pop()
-            assert undone == (after or before)
+            assert undone == (after or before,)
         else:
             sample, what = action
             before = state.get(sample)

@@ -45,7 +45,7 @@ def open_page(name: str, query: Mapping[str, str] | None = None) -> AppTest:
     for key, value in (query or {}).items():
         app.query_params[key] = value
     app.run()
-    return app if name == "data" else app.switch_page(f"pages/{name}.py").run()
+    return app if name == "home" else app.switch_page(f"pages/{name}.py").run()
 
 
 def texts(app: AppTest) -> str:

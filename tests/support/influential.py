@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dvaudit.store import RunKind, RunStatus, Workspace
 
@@ -21,6 +23,7 @@ def add_influence(
     kept: bool = True,
     agreement: float = 0.9,
     seed: int = 0,
+    end: bool = True,
 ) -> tuple[str, dict[str, np.ndarray]]:
     """Store an audit with dvemb beside a finished one; return the run's id and its arrays.
 
@@ -30,6 +33,7 @@ def add_influence(
             them in `halves`, else the first four, which are not trained on.
         unlabelled: positions that are not trained on.
         kept: False stores no embeddings, as where they pass their bound.
+        end: False keeps nothing to answer new samples by, as older versions did.
     """
     dataset = ws.run(like).dataset_id
     params = {"valuators": ["kernel-loo", "dvemb"], "settings": {}, "seed": 0}
@@ -48,10 +52,13 @@ def add_influence(
         "embeddings": {"seed": 0} if kept else None,
         "embeddings_agreement": agreement if kept else None,
     }
+    if end:
+        classes = list(ws.dataset(dataset).class_names)
+        said["end"] = {"classes": classes} if kept else None
     if halves:
         said["parts"] = [
-            {"embeddings_agreement": agreement + 0.02},
-            {"embeddings_agreement": agreement},
+            {**said, "embeddings_agreement": agreement + 0.02},
+            {**said, "embeddings_agreement": agreement},
         ]
     summary = {**summary, "record": {**summary.get("record", {}), "valuators": {"dvemb": said}}}
     samples = ws.run_samples(like)
@@ -95,3 +102,50 @@ def made_up_arrays(
         "query_rows": rows.astype(np.int64),
         **arrays,
     }
+
+
+def add_question(
+    ws: Workspace,
+    audit: str,
+    samples: dict[str, str | None],
+    *,
+    status: RunStatus = RunStatus.DONE,
+    error: str | None = None,
+    rows: pd.DataFrame | None = None,
+    pictures: Sequence[bytes] = (),
+    notes: Sequence[str] = (),
+    unreadable: Sequence[Sequence[str]] = (),
+    halves: bool = False,
+    seed: int = 7,
+) -> tuple[str, np.ndarray]:
+    """Store a question to an audit of `add_influence`; return its id and its vectors.
+
+    Args:
+        samples: id and label of each.
+    """
+    name = next(iter(samples), "own.csv")
+    params = {"audit": audit, "file": name, "dataset": None, "label": None}
+    run = ws.add_run(ws.run(audit).dataset_id, RunKind.QUERY, {"function": "none:none", **params})
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((1 + halves, len(samples), SIZE)).astype(np.float32)
+    if status is RunStatus.QUEUED:
+        return run, vectors
+    assert ws.queue.claim_one(run)
+    begun = ws.queue.begin(run, pid=None)
+    assert begun is not None
+    if status is RunStatus.DONE:
+        arrays: dict[str, np.ndarray] = {"vectors": vectors}
+        if pictures:
+            arrays["pictures"] = np.frombuffer(b"".join(pictures), dtype=np.uint8)
+            arrays["picture_ends"] = np.cumsum([len(item) for item in pictures])
+        ws.save_findings(
+            run,
+            samples=pd.DataFrame({"id": list(samples), "label": list(samples.values())}),
+            tables={} if rows is None else {"rows": rows},
+            summary={"notes": list(notes), "unreadable": [list(item) for item in unreadable]},
+            neighbours={},
+            arrays=arrays,
+        )
+    if status is not RunStatus.RUNNING:
+        assert ws.queue.finish(run, begun.attempt, status, error)
+    return run, vectors

@@ -54,26 +54,27 @@ def test_text_is_readable_on_its_background(mode: str) -> None:
     assert _contrast("#ffffff", colours["primaryColor"]) > 4.5
 
 
-TINTS = {"light": (0.1,), "dark": (0.1, 0.2)}  # shares of the primary colour: chosen, and hovered
+TINTS = (0.0, 0.1, 0.2)  # shares of the primary colour: a tab, what is chosen, and that hovered
+CHOSEN = {"light": theme.CHOSEN, "dark": theme.CHOSEN_ON_DARK}
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_what_is_chosen_is_readable_on_its_tint(mode: str) -> None:
-    primary, behind = THEME[mode]["primaryColor"], THEME[mode]["backgroundColor"]
-    text = theme.CHOSEN_ON_DARK if mode == "dark" else primary
-    for tint in (0.0, *TINTS[mode]):
-        assert _contrast(text, _mixed(primary, behind, tint)) > 4.5
-    assert _contrast(primary, behind) > 3  # lines and thumbs
+    primary = THEME[mode]["primaryColor"]
+    for place in (THEME[mode], THEME[mode]["sidebar"]):
+        for tint in TINTS:
+            assert _contrast(CHOSEN[mode], _mixed(primary, place["backgroundColor"], tint)) > 4.5
+        assert _contrast(primary, place["backgroundColor"]) > 3  # lines and thumbs
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_the_dark_theme_alone_recolours_what_is_chosen(
+def test_each_theme_has_its_own_colour_for_what_is_chosen(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(theme, "dark", lambda: mode == "dark")
     with fresh_workspace(tmp_path, monkeypatch):
-        styles = [item.proto.body for item in open_page("data").get("html")]
-    assert [theme.CHOSEN_ON_DARK in style for style in styles] == [True] * (mode == "dark")
+        (style,) = [item.proto.body for item in open_page("data").get("html")]
+    assert [colour in style for colour in CHOSEN.values()] == [mode == name for name in CHOSEN]
 
 
 def _mixed(colour: str, behind: str, share: float) -> str:

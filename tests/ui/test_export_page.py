@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from appview import add_table, fresh_workspace, open_page, texts
-from audited import add_audited_table
+from appview import add_audit, add_table, fresh_workspace, open_page, texts
+from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
 
-from dvaudit import audits
+from dvaudit import audits, patches
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import UnreadableInputError
 from dvaudit.findings import CutBy, CutOff
-from dvaudit.store import Workspace
+from dvaudit.reports import Section
+from dvaudit.store import RunStatus, Workspace
+from dvaudit.ui import export_view
 from dvaudit.ui.export_view import change_table, state_stamp
+
+Added = Callable[[Workspace, Path], tuple[str, str]]
 
 
 @pytest.fixture
@@ -193,3 +199,154 @@ def test_without_open_suggestions_there_is_no_control_to_grey_out(
     assert not app.exception
     assert not app.radio
     assert "**Apply:** verdicts only" in texts(app)
+
+
+def _patch_upload(app: AppTest, content: bytes, name: str = "patch.json") -> AppTest:
+    return app.file_uploader(key="patch_file").upload(name, content, "application/json").run()
+
+
+def _patch_of(ws: Workspace, dataset: str, folder: Path) -> bytes:
+    path = patches.write_stored_patch(ws, dataset, ws.decisions(dataset), folder)
+    return path.read_bytes()
+
+
+def test_a_patch_is_shown_before_it_is_applied(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    ws.decide(dataset, "3", Verdict.RELABEL, "oak", reviewer="ana")
+    ws.decide(dataset, "4", Verdict.DROP, reviewer="ana")
+    ws.decide(dataset, "5", Verdict.KEEP, reviewer="ben")
+    content = _patch_of(ws, dataset, tmp_path)
+    for name in ("3", "4", "5"):
+        ws.clear(dataset, name)
+    ws.decide(dataset, "5", Verdict.DROP)
+    app = _patch_upload(open_page("export"), content)
+    assert not app.exception
+    assert "3 verdicts of this very data, reviewed by ana, ben." in texts(app)
+    assert "- **2** found by id and content\n- **1** left out: the label or a verdict" in texts(app)
+    table = app.dataframe[-1].value
+    assert table["Id in the patch"].tolist() == ["5", "3", "4"]
+    assert table["Detail"].tolist()[0] == "the verdict here is drop"
+    assert set(ws.decisions(dataset)) == {"5"}, "nothing is stored yet"
+    app.session_state["reviewer"] = "eva"
+    app = app.button(key="apply_patch").click().run()
+    assert not app.exception
+    assert "2 verdicts stored" in app.success[0].value
+    assert _figures(app) == {"Relabelled": "1", "Dropped": "2", "Kept": "0", "Unsure": "0"}
+    assert ws.history(dataset)["reviewer"].tolist()[-2:] == ["eva", "eva"]
+    assert "There is nothing in it to apply." in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{}", "odd\\_name\\.json is no patch of dvaudit"),
+        (b'{"schema": "dvaudit.patch", "schema_version": 9}', "has the schema version 9"),
+        (b"PK", "is no JSON"),
+    ],
+)
+def test_what_is_no_patch_is_refused_where_it_was_given(
+    ws: Workspace, tmp_path: Path, content: bytes, said: str
+) -> None:
+    add_audited_table(ws, tmp_path)
+    app = _patch_upload(open_page("export"), content, "odd_name.json")
+    assert not app.exception
+    assert said in app.error[0].value
+    assert "apply_patch" not in _keys(app)
+
+
+def test_a_patch_of_other_data_fits_nothing(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    ws.decide(dataset, "3", Verdict.DROP)
+    content = _patch_of(ws, dataset, tmp_path).replace(b'"width"', b'"breadth"')
+    hashed = str(ws.samples(dataset)["hash"].iloc[3]).encode()
+    content = content.replace(hashed, b"0" * 64).replace(b'"id": "3"', b'"id": "[x](http://y)"')
+    app = _patch_upload(open_page("export"), content)
+    assert "- **1** left out: neither the id nor the content is there" in texts(app)
+    assert "columns that were features" in app.warning[-2].value
+    assert "There is nothing in it to apply." in texts(app)
+
+
+def test_the_report_holds_the_sections_that_are_chosen(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("export")
+    for section in Section:
+        if section not in (Section.CARD, Section.OUTLIERS):
+            app.checkbox(key=f"report_{section.value}").uncheck()
+    app = _prepare(app.run(), "report")
+    (written,) = (ws.root / "exports").rglob("report.html")
+    page = written.read_text(encoding="utf-8")
+    headings = re.findall(r"<h2>(.*?)</h2>", page)
+    assert headings == ["Outliers", "Valuation card"]
+    assert "prepare_report" not in _keys(app)
+    app.checkbox(key="report_samples").check()
+    app = _prepare(app.run(), "report")
+    app.slider(key="report_shown").set_value(100)
+    assert "prepare_report" in _keys(app.run()), "another choice is another report"
+
+
+def test_a_report_without_sections_is_not_offered(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("export")
+    for section in Section:
+        app.checkbox(key=f"report_{section.value}").uncheck()
+    app.run()
+    assert "prepare_report" not in _keys(app)
+    assert "Choose at least one section for the report." in texts(app)
+    assert "prepare_report-json" in _keys(app)
+
+
+def test_a_second_opinion_makes_the_report_stale(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    ws.decide(dataset, "3", Verdict.DROP, reviewer="ana")
+    app = _prepare(open_page("export"), "report-json")
+    (written,) = (ws.root / "exports").rglob("report.json")
+    told = json.loads(written.read_text(encoding="utf-8"))
+    assert [person["name"] for person in told["reviewers"]] == ["ana"]
+    assert "prepare_report-json" not in _keys(app.run())
+    ws.decide(dataset, "3", Verdict.DROP, reviewer="ben")
+    assert "prepare_report-json" in _keys(app.run())
+
+
+def test_many_suggestions_are_summed_up_and_the_first_listed(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_view, "MOST_CHANGES", 2)
+    add_audited_table(ws, tmp_path)
+    app = open_page("export")
+    app.radio(key="apply").set_value("suggestions").run()
+    assert "The first 2 of 3; corrections.csv lists them all." in texts(app)
+    app = _prepare(app, "patch")
+    (written,) = (ws.root / "exports").rglob("patch.json")
+    rows = json.loads(written.read_text(encoding="utf-8"))["rows"]
+    assert [row["reviewer"] for row in rows] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (RunStatus.RUNNING, "The audit is still running"),
+        (RunStatus.FAILED, "The chosen audit has no results"),
+    ],
+)
+def test_an_audit_that_is_not_finished_has_nothing_to_export(
+    ws: Workspace, tmp_path: Path, status: RunStatus, said: str
+) -> None:
+    add_audit(ws, add_table(ws, tmp_path), status)
+    app = open_page("export")
+    assert not app.exception
+    assert said in texts(app)
+    assert not app.file_uploader
+
+
+@pytest.mark.parametrize("add", [add_audited_numbers, add_audited_pictures])
+def test_targets_and_pictures_are_exported_too(ws: Workspace, tmp_path: Path, add: Added) -> None:
+    dataset, _ = add(ws, tmp_path)
+    ws.decide(dataset, str(ws.samples(dataset)["id"][0]), Verdict.DROP)
+    app = open_page("export")
+    assert _figures(app)["Dropped"] == "1"
+    what = "pictures" if add is add_audited_pictures else "rows"
+    assert app.slider(key="report_shown").label == f"Samples shown, with their {what}"
+    for product in ("report", "report-json", "patch"):
+        app = _prepare(app, product)
+    written = {path.name for path in (ws.root / "exports").rglob("*") if path.is_file()}
+    assert written == {"report.html", "report.json", "patch.json"}

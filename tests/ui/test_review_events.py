@@ -11,7 +11,7 @@ from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import ConflictError
 from dvaudit.store import RepeatedEventError
 from dvaudit.ui.components.review import shortcuts
-from dvaudit.ui.review_events import Progress, apply
+from dvaudit.ui.review_events import By, Progress, apply
 
 FRAME = pd.DataFrame({"id": ["a", "b", "c"]})
 CLASSES = ("cat", "dog")
@@ -23,14 +23,24 @@ class Log:
     def __init__(self) -> None:
         self.made: list[Decision] = []
         self.known: set[str] = set()
+        self.who: list[tuple[str, bool]] = []
+        self.at_once = 1  # verdicts of one action
 
-    def decide(self, sample_id: str, verdict: Verdict, label: str | None, event: str) -> None:
-        self._once(event)
-        self.made.append(Decision(sample_id, verdict, label))
+    def decide(self, position: int, decision: Decision, by: By) -> None:
+        self._once(by.event)
+        assert FRAME["id"].iat[position] == decision.sample_id
+        self.made.append(decision)
+        self.who.append((by.reviewer, by.resolves))
 
-    def undo(self, event: str) -> Decision | None:
-        self._once(event)
-        return self.made.pop() if self.made else None
+    def undo(self, by: By) -> tuple[Decision, ...]:
+        self._once(by.event)
+        taken = self.made[-self.at_once :]
+        del self.made[-self.at_once :]
+        return tuple(taken)
+
+    def position(self, sample_id: str) -> int | None:
+        found = FRAME.index[FRAME["id"] == sample_id]
+        return int(found[0]) if len(found) else None
 
     def _once(self, event: str) -> None:
         if event in self.known:
@@ -63,7 +73,7 @@ def test_an_outbox_that_comes_again_is_applied_once() -> None:
         Decision("b", Verdict.RELABEL, "dog"),
         Decision("c", Verdict.DROP),
     ]
-    assert (after.anchor, after.here) == (2, {"a", "b", "c"})
+    assert (after.anchor, after.here) == (2, {0, 1, 2})
     assert after.ack == (_id(1), _id(2), _id(3))
 
 
@@ -79,7 +89,7 @@ def test_what_an_earlier_session_applied_is_acknowledged_and_not_applied_again()
 def test_an_undo_that_was_refused_does_not_take_back_what_came_later() -> None:
     log = Log()
     after = apply([_undo(1)], Progress(), FRAME, CLASSES, log)
-    assert "no verdict left" in (after.error or "")
+    assert "no verdict of yours left" in (after.error or "")
     after = apply([_undo(1), _decide(2, 0)], after, FRAME, CLASSES, log)
     after = apply([_undo(1), _decide(2, 0), _decide(3, 1)], after, FRAME, CLASSES, log)
     assert [decision.sample_id for decision in log.made] == ["a", "b"]
@@ -124,7 +134,7 @@ def test_what_is_no_list_of_events_changes_nothing(events: object) -> None:
 
 def test_a_refusal_of_the_store_is_reported() -> None:
     class Refusing(Log):
-        def decide(self, sample_id: str, verdict: Verdict, label: str | None, event: str) -> None:
+        def decide(self, position: int, decision: Decision, by: By) -> None:
             raise ConflictError("somebody was faster")
 
     after = apply([_decide(1, 0)], Progress(), FRAME, CLASSES, Refusing())
@@ -139,7 +149,7 @@ def test_undo_goes_back_and_jumps_only_where_the_browser_is_not() -> None:
     after = apply([_undo(4)], after, FRAME, CLASSES, log)
     assert (after.anchor, after.jump, after.jumps) == (0, 0, 1)
     after = apply([_undo(5)], after, FRAME, CLASSES, log)
-    assert "no verdict left" in (after.error or "")
+    assert "no verdict of yours left" in (after.error or "")
     assert log.made == []
 
 
@@ -167,3 +177,30 @@ def test_a_regression_label_is_a_finite_number(label: object, fine: bool) -> Non
 def test_number_keys_of_classes(classes: list[str], expected: object) -> None:
     found = shortcuts(classes)
     assert (found == expected) if isinstance(expected, list) else (found[-1] == expected)
+
+
+def test_each_event_carries_the_name_the_tab_had() -> None:
+    log = Log()
+    events = [
+        {**_decide(1, 0), "reviewer": "  Ann   Lee "},
+        {**_decide(2, 1), "reviewer": ["Bob"], "resolves": True},
+        {**_decide(3, 2), "reviewer": "x" * 90, "resolves": "yes"},
+    ]
+    apply(events, Progress(), FRAME, CLASSES, log, "Zoe")
+    assert log.who == [("Ann Lee", False), ("", True), ("x" * 40, False)]
+
+
+def test_what_a_tab_typed_before_its_name_arrived_gets_the_name() -> None:
+    log = Log()
+    apply([{**_decide(1, 0), "own": True}, _decide(2, 1)], Progress(), FRAME, CLASSES, log, "Zoe")
+    assert log.who == [("Zoe", False), ("", False)]
+
+
+def test_taking_back_many_verdicts_at_once_is_said() -> None:
+    log = Log()
+    after = apply([_decide(1, 0), _decide(2, 2)], Progress(), FRAME, CLASSES, log)
+    log.at_once = 2
+    after = apply([_undo(3, 2)], after, FRAME, CLASSES, log)
+    assert after.note == "Took back 2 verdicts given at once."
+    assert (after.jump, after.here) == (0, {0, 2})
+    assert apply([_undo(3, 2), _decide(4, 1)], after, FRAME, CLASSES, log).note is None

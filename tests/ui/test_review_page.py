@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from appview import add_table, fresh_workspace, open_page, texts
 from audited import WRONG, add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
 
-from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.decisions import Verdict
 from dvaudit.findings import CutBy, CutOff
 from dvaudit.store import Workspace
 from dvaudit.ui import review_view
 from dvaudit.ui.components.review import Window
 from dvaudit.ui.review_events import Progress
+from dvaudit.ui.review_queue import State
 from dvaudit.ui.review_view import AHEAD, BEHIND, window_bounds
 
 
@@ -122,7 +122,7 @@ def test_what_was_just_decided_stays_to_go_back_to(
     dataset, run = add_audited_table(ws, tmp_path)
     app = _page()
     ws.decide(dataset, "0", Verdict.KEEP)
-    progress = Progress(ack=("e1",), anchor=0, here=frozenset({"0"}))
+    progress = Progress(ack=("e1",), anchor=0, here=frozenset({0}))
     app.session_state[f"review_{run}_progress"] = progress
     app.run()
     assert [item.position for item in sent[-1].items] == [0, 1, 2]
@@ -165,11 +165,14 @@ def test_where_nothing_is_flagged_the_page_says_what_to_do(ws: Workspace, tmp_pa
 
 
 def test_the_window_lies_around_the_place_of_the_person() -> None:
-    queue = np.arange(200)
-    ids = pd.Series([str(at) for at in range(200)])
-    decided = {str(at): Decision(str(at), Verdict.KEEP) for at in range(20)}
-    assert window_bounds(queue, None, ids, {}) == (0, AHEAD)
-    assert window_bounds(queue, None, ids, decided) == (20 - BEHIND, 20 + AHEAD)
-    assert window_bounds(queue, 100, ids, decided) == (100 - BEHIND, 100 + AHEAD)
-    assert window_bounds(queue, 199, ids, {}) == (199 - BEHIND, 200)
-    assert window_bounds(queue, 5000, ids, {}) == (0, AHEAD)
+    def state(order: Any, judged: int) -> State:
+        return State(np.asarray(order), np.arange(300) < judged, 0, 0)
+
+    every = np.arange(200)
+    assert window_bounds(state(every, 0), None) == (0, AHEAD)
+    assert window_bounds(state(every, 20), None) == (20 - BEHIND, 20 + AHEAD)
+    assert window_bounds(state(every, 0), 100) == (100 - BEHIND, 100 + AHEAD)
+    assert window_bounds(state(every, 0), 199) == (199 - BEHIND, 200)
+    assert window_bounds(state(every, 0), 5000) == (0, AHEAD)
+    assert window_bounds(state(every, 300), None) == (0, AHEAD)
+    assert window_bounds(state(np.zeros(0, dtype=int), 0), None) == (0, 0)

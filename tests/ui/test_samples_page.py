@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from appview import add_table, fresh_workspace, open_page, texts
+from appview import add_table, fresh_workspace, in_address, open_page, texts
 from audited import (
     WRONG,
     add_audited_numbers,
@@ -20,7 +20,6 @@ from streamlit.testing.v1 import AppTest
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings import CutBy, CutOff
 from dvaudit.store import Workspace
-from dvaudit.ui import samples_view
 from dvaudit.ui.sample_facts import cell_text, cells, number_text, verdict_text
 
 
@@ -84,12 +83,17 @@ def test_rows_come_most_suspicious_first_with_the_datasets_own_columns(
     ("query", "ids"),
     [
         ({"show": "Flagged"}, ["0", "1", "2"]),
-        ({"show": "Duplicates with other labels"}, ["4", "5"]),
+        ({"show": "conflicts"}, ["4", "5"]),
         ({"show": "Outliers"}, ["6"]),
         ({"class": "elm", "show": "Flagged"}, ["0"]),
+        ({"class": ["elm", "oak"], "show": "flagged"}, ["0", "1", "2"]),
+        ({"range": "kernel-loo.value~0.05~0.25"}, ["6", "7"]),
+        ({"pair": ["oak", "elm"]}, ["1", "2"]),
+        ({"verdict": "kept"}, []),
+        ({"find": "elm", "order": "least", "show": "flagged"}, ["0"]),
         ({"find": "29"}, ["29"]),
-        ({"show": "Flagged", "order": "Least"}, ["2", "1", "0"]),
-        ({"show": "Flagged", "sort": "Margin"}, ["0", "1", "2"]),
+        ({"show": "flagged", "order": "least"}, ["2", "1", "0"]),
+        ({"show": "flagged", "sort": "margin"}, ["0", "1", "2"]),
     ],
 )
 def test_the_address_restores_the_filters(
@@ -98,7 +102,8 @@ def test_the_address_restores_the_filters(
     add_audited_table(ws, tmp_path)
     app = open_page("samples", query)
     assert not app.exception
-    assert _rows(app)["Id"].tolist() == ids
+    assert _rows(app)["Id"].tolist() == ids if ids else "No sample fits" in texts(app)
+    assert "The address asks" not in texts(app)
 
 
 def test_atypical_samples_are_counted_listed_and_named(ws: Workspace, tmp_path: Path) -> None:
@@ -146,9 +151,9 @@ def test_a_filter_that_fits_nothing_says_so(ws: Workspace, tmp_path: Path) -> No
 
 
 def test_the_cut_off_by_rank_moves_the_flags(ws: Workspace, tmp_path: Path) -> None:
-    add_audited_table(ws, tmp_path)
+    _, run = add_audited_table(ws, tmp_path)
     app = open_page("samples", {"show": "Flagged"})
-    app.button_group[-1].set_value("rank").run()
+    app.button_group(key=f"cut_methods_{run}").set_value("rank").run()
     app.slider[0].set_value(5).run()
     assert _rows(app)["Id"].tolist() == ["0", "1", "2", "3", "4"]
     assert "5 samples above the cut-off" in texts(app)
@@ -159,7 +164,7 @@ def test_the_cut_off_by_rank_moves_the_flags(ws: Workspace, tmp_path: Path) -> N
 def test_the_cut_off_holds_after_a_reload_and_on_every_page(ws: Workspace, tmp_path: Path) -> None:
     _, run = add_audited_table(ws, tmp_path)
     app = open_page("samples")
-    app.button_group[-1].set_value("rank").run()
+    app.button_group(key=f"cut_methods_{run}").set_value("rank").run()
     assert app.slider[0].value == 3, "it starts where the methods' own flags end"
     app.slider[0].set_value(2).run()
     assert ws.cut_off(run) == CutOff(CutBy.RANK, rank=2)
@@ -171,7 +176,7 @@ def test_the_cut_off_holds_after_a_reload_and_on_every_page(ws: Workspace, tmp_p
     assert "Also relabels 2 samples" in open_page("export").radio(key="apply").proto.captions[1]
     assert "**2 of 30 samples to check**" in texts(open_page("audit"))
     assert "The last audit flags 2 samples of 30" in texts(open_page("data"))
-    again.button_group[-1].set_value("methods").run()
+    again.button_group(key=f"cut_methods_{run}").set_value("methods").run()
     assert ws.cut_off(run) == CutOff()
     assert len(_rows(again)) == 3
 
@@ -179,7 +184,7 @@ def test_the_cut_off_holds_after_a_reload_and_on_every_page(ws: Workspace, tmp_p
 def test_the_cut_off_by_margin_is_kept(ws: Workspace, tmp_path: Path) -> None:
     _, run = add_audited_table(ws, tmp_path)
     app = open_page("samples", {"show": "Flagged"})
-    app.button_group[-1].set_value("margin").run()
+    app.button_group(key=f"cut_methods_{run}").set_value("margin").run()
     app.slider[0].set_value(0.25).run()
     assert ws.cut_off(run) == CutOff(CutBy.MARGIN, margin=0.25)
     assert _rows(open_page("samples", {"show": "Flagged"}))["Id"].tolist() == ["0", "1", "2"]
@@ -204,24 +209,19 @@ def test_a_sample_above_the_cut_off_is_marked_so(ws: Workspace, tmp_path: Path) 
     assert "Flagged" in texts(open_page("samples", {"sample": "3"}))
 
 
-def test_a_selection_in_the_histogram_filters(ws: Workspace, tmp_path: Path) -> None:
-    add_audited_table(ws, tmp_path)
-    app = open_page("samples")
-    points = [{"customdata": [0.05, 0.25]}]
-    app.session_state["value_range_kernel-loo.value"] = {"selection": {"points": points}}
-    app.run()
-    assert _rows(app)["Id"].tolist() == ["6", "7"]
-
-
 def test_many_rows_come_in_pages_and_a_new_filter_starts_at_the_first(
-    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ws: Workspace, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(samples_view, "ROWS", 10)
-    add_audited_table(ws, tmp_path)
+    add_audited_table(ws, tmp_path, rows=130)
     app = open_page("samples", {"page": "3"})
-    assert _rows(app)["Id"].tolist() == [str(at) for at in range(20, 30)]
-    app.selectbox(key="show").select("flagged").run()
+    assert _rows(app)["Id"].tolist() == [str(at) for at in range(120, 130)]
+    app.selectbox(key="filter_show").select("flagged").run()
     assert _rows(app)["Id"].tolist() == ["0", "1", "2"]
+    assert in_address(app, "page") is None
+    app.selectbox(key="filter_show").select("all").run()
+    app.selectbox(key="size").select("120").run()
+    assert len(_rows(app)) == 120
+    assert in_address(app, "size") == "120"
 
 
 def test_an_address_with_a_sample_opens_it_in_full(ws: Workspace, tmp_path: Path) -> None:
@@ -230,7 +230,8 @@ def test_an_address_with_a_sample_opens_it_in_full(ws: Workspace, tmp_path: Path
     assert not app.exception
     assert "reason 2" in texts(app)
     assert {button.label for button in app.button} >= {"Keep", "Relabel to elm", "Drop", "Unsure"}
-    quantities = next(table.value for table in app.dataframe if "Method" in table.value)
+    values, quantities = (table.value for table in app.dataframe if "Method" in table.value)
+    assert values.to_numpy().tolist() == [["kernel-loo", "-0.3", "-", "3 of 30"]]
     assert quantities.to_numpy().tolist()[0] == ["kernel-loo", "value", "-0.3"]
 
 
@@ -287,7 +288,8 @@ def test_pictures_are_shown_without_a_table(ws: Workspace, tmp_path: Path) -> No
     for query in ({}, {"sample": "0"}, {"view": "Duplicates"}):
         app = open_page("samples", query)
         assert not app.exception
-        assert not any("Rank" in table.value for table in app.dataframe)
+        assert not any("Finding" in table.value for table in app.dataframe)
+    assert "Finding" in open_page("samples", {"as": "rows"}).dataframe[0].value
 
 
 def test_names_from_the_data_are_not_interpreted(ws: Workspace, tmp_path: Path) -> None:

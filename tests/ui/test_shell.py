@@ -21,11 +21,10 @@ from appview import (
 )
 
 from dvaudit.store import RunStatus, Workspace
+from dvaudit.ui import shell
 
-PAGES = (
-    *("data", "audit", "samples", "review", "contributors", "dynamics", "influence", "compare"),
-    "export",
-)
+PAGES = tuple(name for section in shell.PAGES.values() for name, *_ in section)
+WITHOUT_DATA = ("home", "data", "methods")  # what they show without a dataset is their own
 
 
 @pytest.fixture
@@ -34,12 +33,20 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
         yield opened
 
 
-@pytest.mark.parametrize("page", PAGES[1:])
+@pytest.mark.parametrize("page", [name for name in PAGES if name not in WITHOUT_DATA])
 def test_without_data_every_page_leads_to_data(ws: Workspace, page: str) -> None:
     app = open_page(page)
     assert not app.exception
     assert "No dataset yet" in texts(app)
     assert [button.label for button in app.button] == ["Add a dataset"]
+
+
+def test_every_page_has_one_place_in_the_navigation() -> None:
+    files = {path.stem for path in (APP.parent / "pages").glob("*.py")}
+    assert sorted(PAGES) == sorted(files)
+    assert PAGES[0] == shell.START == "home"
+    titles = [title for section in shell.PAGES.values() for _, title, _ in section]
+    assert len(set(titles)) == len(titles)
 
 
 @pytest.mark.parametrize("page", ["samples", "review", "export"])
@@ -86,7 +93,7 @@ def test_what_the_address_asks_for_in_vain_is_said(ws: Workspace, tmp_path: Path
     foreign = add_audit(ws, old)
     new = add_table(ws, tmp_path, "new")
     own = add_audit(ws, new)
-    app = open_page("data", {"dataset": "d9999", "run": "r9999"})
+    app = open_page("home", {"dataset": "d9999", "run": "r9999"})
     assert [warning.value for warning in app.warning] == [
         "d9999 is not in this workspace; showing new."
     ]
@@ -94,13 +101,13 @@ def test_what_the_address_asks_for_in_vain_is_said(ws: Workspace, tmp_path: Path
     assert app.warning, "the address is right by now, but the person may still be reading"
     app.switch_page("pages/audit.py").run()
     assert not app.warning
-    app = open_page("data", {"dataset": new, "run": foreign})
+    app = open_page("home", {"dataset": new, "run": foreign})
     number = int(own[1:])
     assert app.warning[0].value == f"{foreign} is no audit of new; showing audit {number}."
     app.sidebar.selectbox(key="choose_dataset").select(old).run()
     assert not app.warning
     nonsense = "![x](http://evil.example/x.png)" * 9
-    shown = open_page("data", {"dataset": nonsense}).warning[0].value
+    shown = open_page("home", {"dataset": nonsense}).warning[0].value
     assert "![x](" not in shown
     assert len(shown) < 150
 

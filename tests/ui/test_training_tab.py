@@ -48,7 +48,7 @@ def _open() -> AppTest:
 
 def _charts(app: AppTest) -> list[Any]:
     """The charts of the tab; the histogram beside the samples is drawn too."""
-    return [item for item in app.get("plotly_chart") if not item.key.startswith("value_range")]
+    return [item for item in app.get("plotly_chart") if not item.key.startswith("values_")]
 
 
 def _button(app: AppTest, label: str) -> Any:
@@ -112,7 +112,7 @@ def test_a_finished_training_is_drawn_in_four_charts_with_words(ws: Workspace, r
     drawn = _charts(app)
     assert len(drawn) == 4
     assert all(len(chart.proto.alt) > 40 for chart in drawn)
-    titles = [title.value for title in app.subheader]
+    titles = [title.value for title in app.header]
     assert sorted(titles) == ["Accuracy", "Kernel velocity", "Loss", "Which half to train on"]
     said = texts(app)
     assert "group 1 is the tenth it finds least useful" in said

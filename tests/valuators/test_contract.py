@@ -150,6 +150,27 @@ def test_same_seed_same_result(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
+def test_a_method_that_another_seed_changes_says_what_is_drawn(name: str) -> None:
+    data, _ = _blobs(60)
+    trusted = _clean_blobs()
+    first, second = (
+        _value(name, data, trusted, seed=seed, settings=_short(name)) for seed in (3, 4)
+    )
+    draws = valuators.lookup(name).draws
+    assert draws or np.array_equal(first.values, second.values)
+
+
+@pytest.mark.parametrize("info", valuators.describe(), ids=lambda info: info.name)
+def test_every_method_says_what_it_is_for(info: valuators.ValuatorInfo) -> None:
+    assert 40 <= len(info.use) <= 220
+    for text in (info.use, info.summary, info.draws):
+        assert not text or text.endswith(".")
+        assert "  " not in text
+    assert info.use != info.summary
+    assert info.reference
+
+
+@pytest.mark.parametrize("name", RUNNABLE)
 def test_missing_labels_are_scored_by_no_one(name: str) -> None:
     data, _ = _blobs()
     assert data.labels is not None

@@ -25,7 +25,7 @@ from dvaudit.valuators.dvemb_plan import embeddings_fit, plan_points
 from dvaudit.valuators.fitting import run_seeds
 from dvaudit.valuators.learner import build_learner
 from dvaudit.valuators.shared import Shared
-from dvaudit.valuators.trained import _inputs, _problem
+from dvaudit.valuators.trained import _problem, net_inputs
 from dvaudit.valuators.trusted import given_split
 
 MACHINE = Machine(cores=2, memory=24 * GIB, flops=5e10)
@@ -57,7 +57,7 @@ def _told(problem_seed: int = 0, data: Dataset | None = None) -> tuple[Any, int]
     split = given_split(data, _classes(15, seed=1))
     assert split is not None
     shared = Shared()
-    inputs = _inputs(split.data, "linear", shared, problem_seed, "cpu")
+    inputs = net_inputs(split.data, "linear", shared, problem_seed, "cpu")
     ((rows, against),) = split.parts()
     problem, _ = _problem(
         split.data, len(data), inputs, rows, against, shared, problem_seed, "cpu", lambda *_: None

@@ -35,7 +35,10 @@ class Item:
     Attributes:
         rank: its place in the order of suspicion, in words.
         verdict: the stored verdict ({"verdict", "label"}), None where there is none.
-        counted: it is flagged, so its verdict moves the progress.
+        counted: its verdict moves the progress.
+        conflict: reviewers differ on it, and a verdict here settles that.
+        opinions: who said what of it, in words; None where only this reviewer has, or where it
+            would sway a second opinion.
         image: address of the original picture, None for rows.
         pack: address of the neighbours' thumbnails, in the order of `neighbours`; None for rows.
     """
@@ -48,6 +51,8 @@ class Item:
     rank: str
     verdict: Mapping[str, str | None] | None
     counted: bool
+    conflict: bool = False
+    opinions: str | None = None
     neighbours: Sequence[Near] = ()
     image: str | None = None
     pack: str | None = None
@@ -63,13 +68,16 @@ class Window:
         ack: ids of the events that were applied or refused; the browser forgets them.
         before, more: the queue goes on before the first or after the last item.
         done, total: reviewed and all samples that count.
+        counts: what `done` of `total` are, in words.
         classes: class names, None for regression, where labels are numbers.
         shortcuts: (key, label) pairs.
         columns, rows: for tables, the column names, and the cells of each position in `items`
             and their neighbours.
         jump: {"number", "position"}; the browser goes to the position when the number is new.
         error: the last refusal, one line.
-        undoable: there is a verdict from before that can be taken back.
+        note: what else there is to say of the last events, one line.
+        undoable: this reviewer has a verdict from before that can be taken back.
+        reviewer: the name that goes with each event.
     """
 
     items: Sequence[Item]
@@ -83,9 +91,12 @@ class Window:
     shortcuts: Sequence[tuple[str, str]]
     columns: Sequence[str] = ()
     rows: Mapping[int, Sequence[str]] | None = None
+    counts: str = "reviewed"
     jump: Mapping[str, int] | None = None
     error: str | None = None
+    note: str | None = None
     undoable: bool = False
+    reviewer: str = ""
 
 
 def review(window: Window, *, key: str, on_events: Callable[[], None]) -> None:

@@ -32,7 +32,7 @@ class Review {
     for (const [part, action] of [
       ['keep', () => this.decide('keep')], ['accept', () => this.accept()],
       ['drop', () => this.decide('drop')], ['unsure', () => this.decide('unsure')],
-      ['undo', () => this.undo()], ['previous', () => this.move(-1)], ['next', () => this.move(1)],
+      ['undo', () => this.undo()], ['zoom', () => this.zoom()], ['previous', () => this.move(-1)], ['next', () => this.move(1)],
     ]) $(this.root, part).onclick = () => { this.perform(action); this.root.focus({ preventScroll: true }) }
     $(this.root, 'other').onsubmit = (event) => {
       event.preventDefault()
@@ -43,6 +43,7 @@ class Review {
     field.onkeydown = (event) => {
       if (event.key === 'Escape') this.root.focus()
     }
+    $(this.root, 'picture').onclick = () => this.zoom()
   }
 
   update(data, set) {
@@ -57,8 +58,10 @@ class Review {
     const known = new Set(data.ack)
     this.outbox.forget(known)
     this.out = this.out.filter((event) => !known.has(event.id))
-    // Something was refused: what the trail says about the order of verdicts no longer holds.
-    if (data.error) this.trail = []
+    // Something was refused, many verdicts went back at once, or somebody else sits here: what the
+    // trail says about the order of verdicts no longer holds.
+    if (data.error || data.note || data.reviewer !== this.reviewer) this.trail = []
+    this.reviewer = data.reviewer
     if (!this.out.length) this.firstUnsent = null
     this.index = new Map(data.items.map((item, at) => [item.position, at]))
     if (data.jump && data.jump.number !== this.jump) {
@@ -101,7 +104,7 @@ class Review {
 
   push(event) {
     this.out = this.out.filter((old) => old.kind !== 'at')
-    this.out.push(this.outbox.put(event))
+    this.out.push(this.outbox.put({ ...event, reviewer: this.data.reviewer }))
     this.firstUnsent ??= Date.now()
     clearTimeout(this.timer)
     const wait = Math.min(SEND_AFTER, Math.max(0, this.firstUnsent + SEND_BY - Date.now()))
@@ -113,7 +116,7 @@ class Review {
     clearTimeout(this.again)
     if (!this.out.length) return
     this.firstUnsent = Date.now()
-    this.set('events', this.out.slice())
+    this.set('events', this.out.map((event) => ({ ...event, own: this.outbox.made(event) })))
     this.again = setTimeout(() => this.flush(), SEND_AGAIN)
   }
 
@@ -121,7 +124,7 @@ class Review {
     const item = this.item
     if (!item || this.past === 'end') return
     this.trail.push({ position: item.position, before: this.verdict(item) ?? null })
-    this.push({ kind: 'decide', position: item.position, verdict, label })
+    this.push({ kind: 'decide', position: item.position, verdict, label, resolves: item.conflict })
     this.say(`${item.name}: ${this.words({ verdict, label })}`)
     const open = (other) => !this.verdict(other)
     const next = this.data.items.slice(this.at + 1).find(open)
@@ -157,6 +160,16 @@ class Review {
       : { kind: 'undo', position: null, before: null })
     if (last && this.index.has(last.position)) this.go(last.position)
     this.say('Undone')
+  }
+
+  // The picture or the row over the whole window; the person goes on judging there.
+  zoom() {
+    if (!this.item && !this.zoomed) return
+    this.zoomed = !this.zoomed
+    this.root.classList.toggle('zooming', this.zoomed)
+    $(this.root, 'zoomed').hidden = !this.zoomed
+    $(this.root, 'zoom').setAttribute('aria-pressed', String(this.zoomed))
+    this.say(this.zoomed ? 'Zoomed' : 'Zoom closed')
   }
 
   move(step) {
@@ -207,6 +220,8 @@ class Review {
       s: () => this.accept(),
       Enter: () => this.accept(),
       z: () => this.undo(),
+      f: () => this.zoom(),
+      Escape: this.zoomed ? () => this.zoom() : undefined,
       l: () => $(this.root, 'label').focus(),
       ArrowLeft: () => this.move(-1),
       ArrowUp: () => this.move(-1),
@@ -219,11 +234,11 @@ class Review {
     const field = $(this.root, 'label')
     const text = field.value.trim()
     const label = this.data.classes
-      ? this.data.classes.find((name) => name === text)
-        ?? this.data.classes.find((name) => name.toLowerCase() === text.toLowerCase())
+      ? named(this.data.classes, text)
       : text !== '' && Number.isFinite(Number(text)) ? text : undefined
     if (label === undefined) {
-      field.setCustomValidity(this.data.classes ? 'No class has this name.' : 'Give a number.')
+      field.setCustomValidity(this.data.classes
+        ? 'No class has this name, or several begin with it.' : 'Give a number.')
       field.reportValidity()
       return
     }
@@ -257,7 +272,10 @@ class Review {
   paint() {
     const { data, root, item } = this
     root.classList.toggle('empty', !item)
-    if (!item) return
+    if (!item) {
+      if (this.zoomed) this.zoom()
+      return
+    }
     const decision = this.verdict(item)
     const name = $(root, 'name')
     name.textContent = item.name
@@ -271,6 +289,13 @@ class Review {
     $(root, 'accept').disabled = item.suggestion === null
     $(root, 'reason').textContent = item.reason
     $(root, 'message').textContent = data.error ?? ''
+    $(root, 'note').textContent = data.note ?? ''
+    const opinions = $(root, 'opinions')
+    opinions.hidden = !item.opinions
+    opinions.textContent = item.opinions ?? ''
+    opinions.classList.toggle('differ', item.conflict)
+    $(root, 'zoomedName').textContent =
+      `${item.name}: given ${item.given ?? 'no label'}, suggestion ${item.suggestion ?? 'none'}.`
     const state = $(root, 'state')
     state.textContent = this.words(decision) || 'not reviewed'
     state.className = `state ${decision ? this.words({ verdict: decision.verdict }) : 'open'}`
@@ -297,7 +322,7 @@ class Review {
     bar.max = Math.max(1, data.total)
     bar.value = done
     $(root, 'progress').textContent =
-      `${done.toLocaleString('en')} of ${data.total.toLocaleString('en')} flagged reviewed`
+      `${done.toLocaleString('en')} of ${data.total.toLocaleString('en')} ${data.counts}`
     root.classList.toggle('over', this.past === 'end')
     root.classList.toggle('waiting', this.past === 'waiting')
   }
@@ -317,6 +342,15 @@ class Review {
     window.removeEventListener('pagehide', this.onLeave)
     this.body.close()
   }
+}
+
+// The class that a person typed: its name in any case, or the beginning of one class alone.
+function named(classes, text) {
+  const lower = text.toLowerCase()
+  const begun = classes.filter((name) => lower && name.toLowerCase().startsWith(lower))
+  return classes.find((name) => name === text)
+    ?? classes.find((name) => name.toLowerCase() === lower)
+    ?? (begun.length === 1 ? begun[0] : undefined)
 }
 
 function typing(target) {

@@ -15,6 +15,9 @@ class Outbox {
     return made
   }
 
+  // Whether an event was typed in this tab.
+  made(event) { return event.id.startsWith(`${this.sender}-`) }
+
   // What was not acknowledged when a page was left, in the order it was typed.
   leftOver() {
     const keys = stored(() => Object.keys(localStorage)) ?? []

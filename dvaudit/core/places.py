@@ -1,0 +1,56 @@
+"""Where a sample lies in its dataset, by its id: found at once in a million, in little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+class Places:
+    """The position of each id, by sorted hashes: 16 bytes per sample, where a dict takes 150.
+
+    Args:
+        ids: (n,) text, unique.
+    """
+
+    def __init__(self, ids: pd.Series[str]) -> None:
+        self._ids = ids
+        hashes = _hashes(ids.to_numpy(dtype=object))
+        self._order = np.argsort(hashes, kind="stable")
+        self._hashes = hashes[self._order]
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def name(self, position: int) -> str:
+        """Return the id at a position."""
+        return str(self._ids.iat[position])
+
+    def find(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """Return (k,) the position of each name; -1 for one that is no id."""
+        if not len(names) or not len(self):
+            return np.full(len(names), -1, dtype=np.int64)
+        wanted = np.asarray(names, dtype=object)
+        hashes = _hashes(wanted)
+        first = np.searchsorted(self._hashes, hashes)
+        found = self._order[np.minimum(first, len(self) - 1)].astype(np.int64)
+        wrong = self._ids.iloc[found].to_numpy(dtype=object) != wanted
+        for at in np.flatnonzero(wrong):
+            found[at] = self._among_equals(int(first[at]), hashes[at], str(wanted[at]))
+        return found
+
+    def _among_equals(self, place: int, value: np.uint64, name: str) -> int:
+        """Return the position of `name` among the ids whose hash is `value`, from `place` on."""
+        while place < len(self) and self._hashes[place] == value:
+            position = int(self._order[place])
+            if self.name(position) == name:
+                return position
+            place += 1
+        return -1
+
+
+def _hashes(names: NDArray[np.object_]) -> NDArray[np.uint64]:
+    return np.asarray(pd.util.hash_array(names, categorize=False), dtype=np.uint64)

@@ -1,0 +1,38 @@
+"""Choices kept in the address of the page: one update for each, and nothing in it is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+
+
+def in_address(params: Mapping[str, Sequence[str]]) -> None:
+    """Set or, where there is no value, take away parameters of the address, in one step.
+
+    Each change of the address is a step of the browser's Back button.
+    """
+    kept = {key: st.query_params.get_all(key) for key in st.query_params if key not in params}
+    st.query_params.from_dict({**kept, **{key: values for key, values in params.items() if values}})
+
+
+def asked(key: str, options: Sequence[str]) -> str:
+    """Return the option that the address asks for by `key`, the first one where it names none."""
+    value = st.query_params.get(key, "")
+    return value if value in options else options[0]
+
+
+def mirrored(key: str, options: Sequence[str], reset: Sequence[str] = ()) -> Callable[[], None]:
+    """Let the widget of this key show what the address says; return its callback.
+
+    The first option is left out of the address, and so are the parameters of `reset` once another
+    one is chosen.
+    """
+    st.session_state[key] = asked(key, options)
+
+    def follow() -> None:
+        value = st.session_state[key]
+        there = [] if value in (None, options[0]) else [str(value)]
+        in_address({key: there, **{other: [] for other in reset}})
+
+    return follow

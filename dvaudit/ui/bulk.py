@@ -1,0 +1,217 @@
+"""One verdict for a whole selection: what it does is said in numbers before it is stored."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dvaudit import audits
+from dvaudit.core.dataset import Task
+from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.ui.boards import review_board
+from dvaudit.ui.review_events import checked_label
+from dvaudit.ui.reviewer import reviewer
+from dvaudit.ui.session import refusals_shown
+from dvaudit.ui.words import count, plain
+
+KEY = "bulk"
+
+
+class Bulk(StrEnum):
+    """What can be done to a selection."""
+
+    KEEP = "keep"
+    ACCEPT = "accept"
+    RELABEL = "relabel"
+    DROP = "drop"
+    UNSURE = "unsure"
+
+
+_WORDS = {
+    Bulk.KEEP: "Keep the labels",
+    Bulk.ACCEPT: "Take the suggestions",
+    Bulk.RELABEL: "Relabel to one class",
+    Bulk.DROP: "Drop the samples",
+    Bulk.UNSURE: "Unsure",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a bulk verdict would do.
+
+    Attributes:
+        positions: the samples that get a verdict.
+        judged: samples of the selection that have a verdict, whether left alone or not.
+        without: samples left out as they have no suggestion.
+    """
+
+    positions: NDArray[np.int64]
+    judged: int
+    without: int
+
+
+def plan(
+    positions: NDArray[np.int64],
+    judged: NDArray[np.bool_],
+    suggests: NDArray[np.bool_],
+    what: Bulk,
+    *,
+    again: bool,
+) -> Plan:
+    """Return what a bulk verdict on `positions` would do.
+
+    Args:
+        judged: (n,) samples that have a verdict.
+        suggests: (n,) samples that have a suggestion.
+        again: also those that have a verdict.
+    """
+    chosen = positions if again else positions[~judged[positions]]
+    able = chosen[suggests[chosen]] if what is Bulk.ACCEPT else chosen
+    return Plan(able, int(judged[positions].sum()), len(chosen) - len(able))
+
+
+def decisions_of(
+    frame: pd.DataFrame, positions: NDArray[np.int64], what: Bulk, label: str | None
+) -> list[Decision]:
+    """Return the verdict on each sample; `label` is for RELABEL only."""
+    names = [str(name) for name in frame["id"].iloc[positions]]
+    if what is Bulk.ACCEPT:
+        labels = [str(text) for text in frame["suggested_label"].iloc[positions]]
+        pairs = zip(names, labels, strict=True)
+        return [Decision(name, Verdict.RELABEL, text) for name, text in pairs]
+    return [Decision(name, Verdict(what.value), label) for name in names]
+
+
+def bulk_verdicts(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    run: RunRecord,
+    frame: pd.DataFrame,
+    positions: NDArray[np.int64],
+) -> None:
+    """Draw the bulk verdicts for a selection; nothing is computed until the person opens them.
+
+    Args:
+        frame: the findings of `run`.
+        positions: the selection.
+    """
+    _undo_button(ws, dataset, run)
+    box = st.popover(
+        f"Judge {count(len(positions), 'sample')}",
+        icon=":material/checklist:",
+        disabled=not len(positions),
+        key=f"{KEY}_open",
+        on_change="rerun",
+        help="One verdict for the whole selection.",
+    )
+    if box.open and len(positions):
+        with box:
+            _controls(ws, dataset, run, frame, positions)
+
+
+def _undo_button(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
+    """Draw a button that takes this person's last action back, where that was one on many."""
+    together, rows = review_board(ws, dataset, run).last_action(reviewer())
+    if together is not None:
+        st.button(
+            f"Undo {count(rows, 'verdict')}",
+            icon=":material/undo:",
+            key=f"{KEY}_undo",
+            on_click=_undo,
+            args=(ws, dataset),
+            help="Take back your last action, which judged these samples at once.",
+        )
+
+
+def _controls(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    run: RunRecord,
+    frame: pd.DataFrame,
+    positions: NDArray[np.int64],
+) -> None:
+    what = Bulk(
+        st.radio(
+            "Verdict for all of them",
+            [item.value for item in Bulk],
+            format_func=lambda item: _WORDS[Bulk(item)],
+            key=f"{KEY}_what",
+        )
+    )
+    label = _label(dataset) if what is Bulk.RELABEL else None
+    judged = review_board(ws, dataset, run).standing() > 0
+    there = int(judged[positions].sum())
+    again = there > 0 and st.checkbox(f"Also the {there:,} that have a verdict", key=f"{KEY}_again")
+    suggests = frame["suggested_label"].notna().to_numpy(dtype=bool)
+    made = plan(positions, judged, suggests, what, again=again)
+    st.caption(said(made, again=again))
+    st.button(
+        f"Store {count(len(made.positions), 'verdict')}",
+        type="primary",
+        disabled=not len(made.positions) or (what is Bulk.RELABEL and not label),
+        key=f"{KEY}_store",
+        on_click=_store,
+        args=(ws, dataset, frame, made.positions, what, label, again),
+    )
+
+
+def said(made: Plan, *, again: bool) -> str:
+    """Return in words what a plan would do."""
+    parts = [f"{count(len(made.positions), 'sample')} would get this verdict, undone at once."]
+    if made.judged:
+        parts.append(
+            f"{made.judged:,} have a verdict already and "
+            + ("get this one instead." if again else "are left alone.")
+        )
+    if made.without:
+        parts.append(f"{made.without:,} have no suggestion and are left out.")
+    return " ".join(parts)
+
+
+def _label(dataset: DatasetRecord) -> str | None:
+    if dataset.task is Task.REGRESSION:
+        return st.text_input("New label, a number", key=f"{KEY}_number") or None
+    return st.selectbox(
+        "New label", list(dataset.class_names), key=f"{KEY}_class", format_func=plain
+    )
+
+
+def _store(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    frame: pd.DataFrame,
+    positions: NDArray[np.int64],
+    what: Bulk,
+    label: str | None,
+    again: bool,
+) -> None:
+    with refusals_shown():
+        if what is Bulk.RELABEL:
+            classes: Sequence[str] = () if dataset.task is Task.REGRESSION else dataset.class_names
+            label = checked_label(label, classes)
+        stored = audits.decide_many(
+            ws,
+            dataset.id,
+            decisions_of(frame, positions, what, label),
+            reviewer=reviewer(),
+            event=uuid.uuid4().hex,
+            only_open=not again,
+        )
+        # A popover closes once the selection's verdicts are there: the next one is a new choice.
+        st.session_state[f"{KEY}_open"] = False
+        st.toast(f"Stored {count(stored, 'verdict')}.", icon=":material/check:")
+
+
+def _undo(ws: Workspace, dataset: DatasetRecord) -> None:
+    with refusals_shown():
+        undone = audits.undo(ws, dataset.id, reviewer=reviewer())
+        st.toast(f"Took back {count(len(undone), 'verdict')}.", icon=":material/undo:")

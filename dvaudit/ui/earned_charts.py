@@ -1,0 +1,149 @@
+"""The chart of what verdicts earned: precision along the order of review."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dvaudit.findings.earned_types import Bin, Curve, Earned
+from dvaudit.ui.dynamics_lines import COLOURS, COLOURS_ON_DARK, LAYOUT, ink
+
+_HEIGHT = 260
+_BAND = "rgba(122, 134, 153, 0.22)"
+_FADED = 0.02  # P(wrong) below which the curve is not drawn further than there is to see
+_MOST_POINTS = 120
+
+
+def shown_places(found: Earned) -> int:
+    """Return the last place of the order that the chart shows."""
+    least = max(1.25 * found.top, 1.5 * found.flagged, 20.0)
+    if found.curve is not None:
+        alive = found.curve.ends[found.curve.middle > _FADED]
+        least = max(least, float(alive[-1]) if len(alive) else 0.0)
+    return int(min(found.ranked, least))
+
+
+def precision_chart(found: Earned, suggested: int, *, dark: bool) -> go.Figure:
+    """Return precision in bins of judged samples, the curve beyond them, and the cut-off.
+
+    Args:
+        suggested: the cut-off to suggest, as a number of samples; 0 draws none.
+    """
+    palette = COLOURS_ON_DARK if dark else COLOURS
+    last = shown_places(found)
+    figure = go.Figure()
+    if found.curve is not None:
+        _add_curve(figure, found.curve, last, ink(dark=dark))
+    bins = [item for item in found.bins if item.first <= last]
+    if bins:
+        _add_bins(figure, bins, palette[0])
+    line = {"width": 2, "color": palette[1]}
+    figure.add_vline(found.flagged + 0.5, line=line)
+    beyond = suggested > found.flagged
+    labels = [_label(found.flagged, f"cut-off {found.flagged:,}", palette[1], left=beyond)]
+    if suggested and suggested != found.flagged:
+        figure.add_vline(suggested + 0.5, line={**line, "color": palette[2], "dash": "dash"})
+        labels.append(_label(suggested, f"suggested {suggested:,}", palette[2], left=not beyond))
+    figure.update_layout(
+        **LAYOUT,
+        height=_HEIGHT,
+        margin={"l": 0, "r": 8, "t": 22, "b": 0},
+        annotations=labels,
+    )
+    figure.update_xaxes(
+        title="place in the order of review",
+        range=[0.5, last + 0.5],
+        fixedrange=True,
+        showgrid=False,
+        nticks=8,
+        tickformat=",d",
+    )
+    figure.update_yaxes(
+        title="labels wrong", range=[-0.02, 1.04], tickformat=".0%", fixedrange=True, nticks=6
+    )
+    return figure
+
+
+def chart_alt(found: Earned, suggested: int) -> str:
+    """Return what the chart shows in words, for screen readers."""
+    parts = [
+        f"places {item.first:,} to {item.last:,}: {item.wrong.hits} of {item.wrong.of} wrong"
+        for item in found.bins
+    ]
+    said = "; ".join(parts) if parts else "nothing judged in order yet"
+    offered = f"; suggested cut-off {suggested:,}" if suggested else ""
+    return f"Share of wrong labels along the order of review: {said}; cut-off {found.flagged:,}" + (
+        offered
+    )
+
+
+def _add_curve(figure: go.Figure, curve: Curve, last: int, colour: str) -> None:
+    kept = np.flatnonzero(curve.firsts <= last)
+    kept = kept[:: max(1, len(kept) // _MOST_POINTS)]
+    if not len(kept):
+        return
+    middles = (curve.firsts[kept] + curve.ends[kept]) / 2
+    figure.add_scatter(
+        x=np.concatenate([middles, middles[::-1]]),
+        y=np.concatenate([curve.high[kept], curve.low[kept][::-1]]),
+        fill="toself",
+        fillcolor=_BAND,
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=middles,
+        y=curve.middle[kept],
+        mode="lines",
+        line={"color": colour, "width": 2, "dash": "dot"},
+        customdata=np.column_stack([curve.low[kept], curve.high[kept]]),
+        hovertemplate="place %{x:,.0f}: %{y:.1%} expected wrong"
+        "<br>95% band %{customdata[0]:.1%} to %{customdata[1]:.1%}<extra></extra>",
+    )
+
+
+def _add_bins(figure: go.Figure, bins: list[Bin], colour: str) -> None:
+    shares = [item.wrong.share for item in bins]
+    figure.add_scatter(
+        x=[(item.first + item.last) / 2 for item in bins],
+        y=shares,
+        mode="markers",
+        marker={"color": colour, "size": 8},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [item.wrong.high - item.wrong.share for item in bins],
+            "arrayminus": [item.wrong.share - item.wrong.low for item in bins],
+            "color": colour,
+            "thickness": 1.5,
+            "width": 4,
+        },
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [(item.last - item.first) / 2 for item in bins],
+            "arrayminus": [(item.last - item.first) / 2 for item in bins],
+            "color": colour,
+            "thickness": 1,
+            "width": 0,
+        },
+        customdata=[[item.first, item.last, item.wrong.hits, item.wrong.of] for item in bins],
+        hovertemplate="places %{customdata[0]:,} to %{customdata[1]:,}"
+        "<br>%{customdata[2]} of %{customdata[3]} judged are wrong<extra></extra>",
+    )
+
+
+def _label(at: int, text: str, colour: str, *, left: bool) -> dict[str, object]:
+    """Return the name of a vertical line, at its left or right."""
+    return {
+        "x": at + 0.5,
+        "y": 1.0,
+        "yref": "paper",
+        "text": text,
+        "showarrow": False,
+        "xanchor": "right" if left else "left",
+        "yanchor": "bottom",
+        "xshift": -2 if left else 2,
+        "font": {"color": colour, "size": 12},
+    }

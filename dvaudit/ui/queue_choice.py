@@ -1,0 +1,255 @@
+"""Choosing what to review; the choice is kept in the address of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dvaudit.core.cut_off import CutOff
+from dvaudit.findings import flags
+from dvaudit.findings.board import Board
+from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.ui import frames
+from dvaudit.ui.filters import selected_positions
+from dvaudit.ui.review_queue import (
+    Kind,
+    Positions,
+    Queue,
+    by_disagreement,
+    by_suspicion,
+    ranks_of,
+)
+from dvaudit.ui.reviewer import reviewer
+from dvaudit.ui.words import count
+
+QUEUE, CLASS, EVERY, REVIEWED = "queue", "queue_class", "review_every", "review_reviewed"
+_CHOSEN = "queue_chosen"
+
+WORDS = {
+    Kind.SUSPICION: "Most suspicious",
+    Kind.DISAGREEMENT: "Methods disagree",
+    Kind.CLASS: "One class",
+    Kind.SELECTION: "Selection on Samples",
+    Kind.AUDIT: "Random audit sample",
+    Kind.MINE: "My part",
+    Kind.SECOND: "Second opinion",
+    Kind.CONFLICTS: "Conflicts to settle",
+}
+SAID = {
+    Kind.SUSPICION: "Flagged samples, the most suspicious first.",
+    Kind.DISAGREEMENT: "Samples whose ranks by the methods lie furthest apart come first.",
+    Kind.CLASS: "Flagged samples of one given class, the most suspicious first.",
+    Kind.SELECTION: "The samples that the filters on the Samples page let through, in its order.",
+    Kind.AUDIT: "Samples drawn at random, which speak for the whole dataset.",
+    Kind.MINE: "What was shared out to you. What others say of a sample shows after your verdict.",
+    Kind.SECOND: "Samples that others have judged and you have not. What they say shows after "
+    "your verdict.",
+    Kind.CONFLICTS: "Samples on which reviewers differ. Your verdict settles them; until then the "
+    "newest one is in force.",
+}
+
+
+def choose_queue(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    run: RunRecord,
+    board: Board,
+    reopen: Callable[[], None],
+) -> Queue:
+    """Draw the choice of the queue and return it, opened.
+
+    Args:
+        reopen: called when another queue is chosen.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = _choose_kind(board, reopen)
+        chosen = _choose_class(dataset, reopen) if kind is Kind.CLASS else ""
+        every = kind in (Kind.SUSPICION, Kind.CLASS) and st.toggle(
+            "Go on past the flagged",
+            key=EVERY,
+            persist_state="session",
+            on_change=reopen,
+            help="After the flagged samples, go on with the rest in order of suspicion.",
+        )
+        again = kind is not Kind.CONFLICTS and st.toggle(
+            "Show reviewed", key=REVIEWED, persist_state="session", on_change=reopen
+        )
+    return open_queue(ws, dataset, run, board, kind, chosen, every=every, reviewed=again)
+
+
+def _choose_kind(board: Board, reopen: Callable[[], None]) -> Kind:
+    """Draw the choice of where the queue comes from; the address decides."""
+    asked = st.query_params.get(QUEUE, "")
+    kind = Kind(asked) if asked in set(Kind) else Kind.SUSPICION
+    st.session_state[_CHOSEN] = kind.value
+
+    def choose() -> None:
+        go_to(Kind(st.session_state[_CHOSEN]))
+        reopen()
+
+    st.selectbox(
+        "Queue",
+        [kind.value for kind in Kind],
+        format_func=lambda item: _words(Kind(item), board),
+        key=_CHOSEN,
+        on_change=choose,
+        width=230,
+    )
+    return kind
+
+
+def go_to(kind: Kind) -> None:
+    """Put a queue into the address; for callbacks."""
+    st.query_params[QUEUE] = kind.value
+
+
+def _words(kind: Kind, board: Board) -> str:
+    if kind is Kind.CONFLICTS:
+        return f"{WORDS[kind]} ({len(board.conflicts()):,})"
+    return WORDS[kind]
+
+
+def _choose_class(dataset: DatasetRecord, reopen: Callable[[], None]) -> str:
+    return (
+        st.selectbox(
+            "Given class",
+            list(dataset.class_names) or [""],
+            key=CLASS,
+            bind="query-params",
+            on_change=reopen,
+            width=200,
+            disabled=not dataset.class_names,
+        )
+        or ""
+    )
+
+
+def open_queue(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    run: RunRecord,
+    board: Board,
+    kind: Kind,
+    given: str,
+    *,
+    every: bool,
+    reviewed: bool,
+) -> Queue:
+    """Return a queue; `given` is the class of Kind.CLASS."""
+    frame, cut = frames.findings(ws, run), ws.cut_off(run.id)
+    stamp = f"{ws.root}/{run.id}/{run.attempt}/{run.finished}"
+    ranks, flagged = _ranks(stamp, frame), _flagged(stamp, cut, frame)
+    counted = None
+    order = np.zeros(0, dtype=np.int64)
+    if kind is Kind.SUSPICION:
+        order, counted = _suspicion(stamp, cut, every, frame), flagged
+    elif kind is Kind.DISAGREEMENT:
+        order = _disagreement(stamp, frame)
+    elif kind is Kind.CLASS:
+        order = _suspicion(stamp, cut, every, frame)
+        same = (frame["given_label"] == given).to_numpy(dtype=bool, na_value=False)
+        order = order[same[order]]
+    elif kind is Kind.SELECTION:
+        order = selected_positions(ws, dataset, run, frame)
+    elif kind is Kind.AUDIT:
+        drawn = ws.audit_sample(run.id)
+        order = np.array(() if drawn is None else drawn.positions, dtype=np.int64)
+    elif kind is Kind.MINE:
+        order = _mine(ws, dataset, board)
+    return Queue(kind, order, ranks, flagged, counted, reviewed, every, given)
+
+
+def _mine(ws: Workspace, dataset: DatasetRecord, board: Board) -> Positions:
+    made = ws.assignment(dataset.id)
+    names = () if made is None else made.of(reviewer())
+    if not names:
+        return np.zeros(0, dtype=np.int64)
+    found = board.places.find(names)
+    return found[found >= 0]
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _ranks(stamp: str, _frame: pd.DataFrame) -> NDArray[np.float64]:
+    return ranks_of(_frame)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _flagged(stamp: str, cut: CutOff, _frame: pd.DataFrame) -> NDArray[np.bool_]:
+    return flags(_frame, cut)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _suspicion(stamp: str, cut: CutOff, every: bool, _frame: pd.DataFrame) -> Positions:
+    return by_suspicion(_ranks(stamp, _frame), _flagged(stamp, cut, _frame), every=every)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _disagreement(stamp: str, _frame: pd.DataFrame) -> Positions:
+    return by_disagreement(_frame, _ranks(stamp, _frame))
+
+
+def empty_words(queue: Queue, total: int) -> tuple[str, str, str, str]:
+    """Return title, text, page and its name of what to say where nothing is left to review.
+
+    Args:
+        total: samples that the queue's progress counts.
+    """
+    samples, export = ("pages/samples.py", "Go to Samples"), ("pages/export.py", "Go to Export")
+    if queue.kind is Kind.CONFLICTS:
+        return ("No conflicts", "Reviewers agree wherever several have judged a sample.", *export)
+    if queue.kind is Kind.SECOND:
+        return (
+            "Nothing waits for a second opinion",
+            "You have judged every sample that others have judged, or nobody else has judged any.",
+            *samples,
+        )
+    if queue.kind is Kind.MINE and not total:
+        who = f"{reviewer()} has" if reviewer() else "You have given no name, so you have"
+        return (
+            "Nothing is shared out to you",
+            f"{who} no part in this dataset. Share a queue out under Team.",
+            *samples,
+        )
+    if queue.kind is Kind.AUDIT and not total:
+        return (
+            "No audit sample is drawn",
+            "Draw one below: samples drawn at random say how many labels are wrong in all.",
+            *samples,
+        )
+    if queue.kind is Kind.DISAGREEMENT and not total:
+        return (
+            "The methods do not disagree",
+            "This takes an audit with two methods or more. Run one with several.",
+            "pages/audit.py",
+            "Go to Audit",
+        )
+    if queue.kind is Kind.SELECTION and not total:
+        return (
+            "No sample fits the filters",
+            "Take a filter away on the Samples page, or choose another queue.",
+            *samples,
+        )
+    if not total:
+        return (
+            "Nothing is flagged",
+            "No sample lies above the cut-off. Move the cut-off on the Samples page, or go on with "
+            "the most suspicious ones with the switch above.",
+            *samples,
+        )
+    if queue.kind is Kind.SUSPICION and not queue.every:
+        return (
+            "All flagged samples are reviewed",
+            f"You have judged {count(total, 'flagged sample')}. Export the corrected data, or go "
+            "on past the flagged ones with the switch above.",
+            *export,
+        )
+    return (
+        "Every sample of this queue is reviewed",
+        "Export the corrected data, choose another queue, or show the reviewed ones with the "
+        "switch above.",
+        *export,
+    )

@@ -1,0 +1,28 @@
+"""Positions by id, against a dictionary."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvaudit.core import places
+from dvaudit.core.places import Places
+
+NAMES = st.lists(st.text(max_size=6), unique=True, max_size=30)
+
+
+@given(ids=NAMES, asked=st.lists(st.text(max_size=6), max_size=8))
+def test_every_name_is_found_where_it_lies(ids: list[str], asked: list[str]) -> None:
+    wanted = [*asked, *ids[::2]]
+    known = {name: at for at, name in enumerate(ids)}
+    found = Places(pd.Series(ids, dtype="str")).find(wanted)
+    assert found.tolist() == [known.get(name, -1) for name in wanted]
+
+
+def test_ids_with_equal_hashes_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "_hashes", lambda names: np.full(len(names), 7, dtype=np.uint64))
+    found = Places(pd.Series(["a", "b", "c"])).find(["c", "x", "a"])
+    assert found.tolist() == [2, -1, 0]

@@ -1,0 +1,345 @@
+"""Pruning: empty, running, failed and filled; the cut, what it loses, and its files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from appview import (
+    add_audit,
+    add_table,
+    fresh_workspace,
+    in_address,
+    open_page,
+    texts,
+    write_table,
+)
+from audited import add_audited_numbers, add_audited_pictures, add_audited_table
+from pruned import MOST, SEEDS, STEPS, WIDTH, add_pruning, made_up
+from streamlit.testing.v1 import AppTest
+
+from dvaudit import audits, readers
+from dvaudit.core.decisions import Verdict
+from dvaudit.core.machine import Cost
+from dvaudit.findings.pruning import Series
+from dvaudit.store import RunKind, RunStatus, Workspace
+from dvaudit.ui import pruning_charts as charts
+from dvaudit.ui.pruning_cut import Cut, dropped_csv
+from dvaudit.ui.pruning_maths import Span, best_cut, change_text, loss_at, mean_line, part_table
+
+ROWS = 30
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    with fresh_workspace(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+@pytest.fixture
+def pruned(ws: Workspace, tmp_path: Path) -> tuple[str, str, str]:
+    """An audited table with a finished pruning; the ids of dataset, audit and pruning."""
+    dataset, audit = add_audited_table(ws, tmp_path)
+    return dataset, audit, add_pruning(ws, audit)
+
+
+def _open(**query: str) -> AppTest:
+    app = open_page("pruning", query)
+    assert not app.exception
+    return app
+
+
+def _figures(app: AppTest) -> dict[str, tuple[str, str]]:
+    return {metric.label: (metric.value, metric.delta) for metric in app.metric}
+
+
+def _labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+# States
+
+
+def test_without_data_or_audit_the_page_says_what_to_do(ws: Workspace, tmp_path: Path) -> None:
+    assert "No dataset yet" in texts(_open())
+    dataset = add_table(ws, tmp_path)
+    assert "No finished audit yet" in texts(_open())
+    add_audit(ws, dataset, RunStatus.RUNNING)
+    assert "The audit is still running" in texts(_open())
+
+
+def test_data_without_labels_leads_back_to_data(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv", 4)
+    roles = {"kind": "categorical"}
+    dataset = ws.add_dataset("trees", path, copy=False, roles=roles, task="unsupervised")
+    ws.finish_dataset(dataset, readers.load(path, roles=roles, task="unsupervised"))
+    add_audit(ws, dataset)
+    assert "This dataset has no labels" in texts(_open())
+
+
+def test_the_form_names_both_ends_and_starts_what_it_describes(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, audit = add_audited_table(ws, tmp_path)
+    given: dict[str, object] = {}
+
+    def started(ws: Workspace, run: str, **asked: object) -> str:
+        given.update(asked)
+        return add_pruning(ws, run, RunStatus.QUEUED)
+
+    monkeypatch.setattr("dvaudit.audits.start_pruning", started)
+    monkeypatch.setattr(
+        "dvaudit.audits.estimate_pruning",
+        lambda *_, **asked: Cost(60.0 * len(asked["series"]), 1000, "a plan"),
+    )
+    app = _open()
+    said = texts(app)
+    assert "Nothing pruned yet" in said
+    assert "Cleaning: lowest value first" in [box.label for box in app.checkbox]
+    assert "keeps the plain" in said
+    assert "There is no trusted set" in said
+    assert next(metric.value for metric in app.metric) == "2 min"
+    app.checkbox(key="pruning_order_window").check().run()
+    app.toggle(key="pruning_balanced").set_value(True).run()
+    app.number_input(key="pruning_rounds").set_value(2).run()
+    app.radio(key="pruning_proxy").set_value("logistic regression").run()
+    next(button for button in app.button if button.label == "Start pruning").click().run()
+    assert not app.exception
+    assert given["series"] == (Series.LOWEST, Series.HIGHEST, Series.WINDOW)
+    assert (given["proxy"], given["balanced"]) == ("logistic regression", True)
+    assert (given["seeds"], given["steps"], given["most"]) == ((0, 1), 18, 0.9)
+    assert in_address(app, "pruning") == audits.prunings_of(ws, audit)[0].id
+    assert "Pruning: waiting for its turn" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (RunStatus.RUNNING, "seed 1 of 2: order 2 of 3"),
+        (RunStatus.FAILED, "no memory left"),
+        (RunStatus.CANCELLED, "Pruning was cancelled at 40%"),
+    ],
+)
+def test_a_pruning_that_is_not_done_is_followed(
+    ws: Workspace, tmp_path: Path, status: RunStatus, said: str
+) -> None:
+    _, audit = add_audited_table(ws, tmp_path)
+    add_pruning(ws, audit, status, error="no memory left")
+    app = _open()
+    assert said in texts(app).replace("\\", "")
+    assert "Export exactly this cut" not in _labels(app)
+
+
+# Filled
+
+
+def test_the_page_opens_where_the_first_order_scores_best(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    app = _open()
+    line = mean_line(ws.run_table(pruned[2], "curves"), Series.LOWEST)
+    best = best_cut(line)
+    assert app.select_slider[0].value == best
+    figures = _figures(app)
+    gone = int(line["removed"].iloc[best])
+    assert figures["Removed"] == (str(gone), f"{gone / ROWS:.1%} of {ROWS}")
+    assert figures["Left"][0] == str(ROWS - gone)
+    assert figures["Accuracy at the cut"] == (f"{line['score'].iloc[best]:.1%}", "80.5% with all")
+    share = gone / ROWS
+    lead = made_up(Series.LOWEST, share, 0) - made_up(Series.RANDOM, share, 0)
+    assert figures["Against random"][0] == f"{100 * lead:+.1f} points"
+
+
+def test_an_address_opens_the_same_order_and_cut_and_moving_it_changes_the_address(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    app = _open(pruning=pruned[2], series="highest-first", cut="4")
+    assert app.select_slider[0].value == 4
+    assert _figures(app)["Removed"][0] == str(round(MOST * 4 / STEPS * ROWS))
+    app = app.select_slider[0].set_value(2).run()
+    assert not app.exception
+    assert in_address(app, "cut") == "2"
+    assert in_address(app, "series") == "highest-first"
+    assert _figures(app)["Removed"][0] == str(round(MOST * 2 / STEPS * ROWS))
+
+
+@pytest.mark.parametrize("cut", ["99", "²"])
+def test_a_cut_that_is_not_there_falls_back_to_the_best(
+    ws: Workspace, pruned: tuple[str, str, str], cut: str
+) -> None:
+    app = _open(pruning="r9999", series="sideways", cut=cut)
+    line = mean_line(ws.run_table(pruned[2], "curves"), Series.LOWEST)
+    assert app.select_slider[0].value == best_cut(line)
+
+
+def test_a_window_tells_which_stretch_is_removed(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    app = _open(pruning=pruned[2], series="window", cut="3")
+    offset = int(mean_line(ws.run_table(pruned[2], "curves"), Series.WINDOW)["offset"].iloc[3])
+    assert _figures(app)["Removed"][0] == str(round(WIDTH * ROWS))
+    rows = app.dataframe[1].value
+    assert rows["Place"].tolist() == list(range(offset + 1, offset + 7))
+    expected = audits.pruned_ids(ws, pruned[2], "window", 6, offset=offset)
+    assert rows["Id"].tolist() == expected
+
+
+def test_the_edge_shows_the_last_removed_and_the_first_kept_rows(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    app = _open(series="lowest-first", cut="5")
+    gone = round(MOST * 5 / STEPS * ROWS)
+    order = audits.pruned_ids(ws, pruned[2], "lowest first", ROWS)
+    removed, kept = app.dataframe[1].value, app.dataframe[2].value
+    assert removed["Id"].tolist() == order[gone - 12 : gone]
+    assert kept["Id"].tolist() == order[gone : gone + 12]
+    nothing = _open(series="lowest-first", cut="0")
+    assert "The cut removes nothing." in texts(nothing)
+
+
+def test_exactly_the_cut_is_exported_with_the_verdicts_on_the_rest(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    dataset, _, run = pruned
+    app = _open(series="lowest-first", cut="2")
+    ids = audits.pruned_ids(ws, run, "lowest first", 6)
+    kept = next(str(at) for at in range(ROWS) if str(at) not in ids)
+    ws.decide(dataset, kept, Verdict.RELABEL, "elm")
+    app = next(item for item in app.button if item.key == "prepare_cut").click().run()
+    assert not app.exception
+    keys = [str(button.key) for button in app.get("download_button")]
+    assert "download_cut" in keys
+    name = app.session_state["prepared_cut"][1]
+    found = pd.read_csv(name)
+    original = pd.read_csv(ws.dataset(dataset).source)
+    expected = original.drop(index=[int(name) for name in ids])
+    expected.loc[int(kept), "kind"] = "elm"
+    pd.testing.assert_frame_equal(found, expected.reset_index(drop=True))
+    ws.decide(dataset, kept, Verdict.KEEP)
+    again = app.run()  # what was prepared no longer is what would be exported
+    assert "prepare_cut" in [str(button.key) for button in again.button]
+
+
+def test_the_list_of_removed_samples_names_them_in_order(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    _, audit, run = pruned
+    curves = ws.run_table(run, "curves")
+    cut = Cut(ws.run(run), Series.HIGHEST, "", 3)
+    loss = loss_at(curves, Series.HIGHEST, 3)
+    table = pd.read_csv(io.BytesIO(dropped_csv(ws, ws.run(audit), cut, loss)), dtype={"id": str})
+    assert table["id"].tolist() == audits.pruned_ids(ws, run, "highest first", loss.removed)
+    assert table["place"].tolist() == list(range(1, loss.removed + 1))
+    assert table["value"].is_monotonic_decreasing
+
+
+def test_contributors_are_listed_where_there_are_some(ws: Workspace, tmp_path: Path) -> None:
+    _, audit = add_audited_table(ws, tmp_path)
+    add_pruning(ws, audit, contributors=True)
+    app = _open()
+    assert [tab.label for tab in app.tabs] == [
+        "By class", "By contributor", "At the edge of the cut",
+    ]  # fmt: skip
+    assert app.dataframe[1].value["name"].tolist() == ["Ann & Co"]
+
+
+def test_pictures_and_numbers_have_their_own_edge_and_scale(ws: Workspace, tmp_path: Path) -> None:
+    dataset, audit = add_audited_numbers(ws, tmp_path)
+    add_pruning(ws, audit)
+    app = _open(dataset=dataset, run=audit)
+    assert _figures(app)["R² at the cut"][0].startswith("0.8")
+    assert [tab.label for tab in app.tabs] == ["At the edge of the cut"]
+    dataset, audit = add_audited_pictures(ws, tmp_path)
+    add_pruning(ws, audit)
+    app = _open(dataset=dataset, run=audit)
+    assert "Last removed" in texts(app)
+    assert len(app.dataframe) == 1  # the classes; the edge is a gallery
+
+
+def test_of_several_prunings_the_newest_is_shown_until_another_is_chosen(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    newer = add_pruning(ws, pruned[1])
+    app = _open()
+    box = next(item for item in app.selectbox if item.key == "choose_pruning")
+    assert box.value == newer
+    app = box.set_value(pruned[2]).run()
+    assert in_address(app, "pruning") == pruned[2]
+    assert len(ws.runs(pruned[0], RunKind.PRUNING)) == 2
+
+
+# Figures
+
+
+def test_a_cut_is_compared_within_each_seed() -> None:
+    rows = []
+    for seed, shift in enumerate((0.0, 0.3)):
+        for removed, low, chance in ((0, 0.5, 0.5), (10, 0.55, 0.45)):
+            common = {"seed": seed, "offset": 0, "removed": removed, "share": removed / 20}
+            rows.append({"series": "lowest first", "score": low + shift + 0.01 * seed, **common})
+            rows.append({"series": "random", "score": chance + shift, **common})
+    loss = loss_at(pd.DataFrame(rows), Series.LOWEST, 1)
+    assert (loss.removed, loss.share) == (10, 0.5)
+    assert loss.change.low == pytest.approx(0.05)
+    assert loss.change.high == pytest.approx(0.06)
+    assert loss.lead.mean == pytest.approx(0.105)
+    assert change_text(loss.lead, classes=True) == "+10.5 points (+10.0 to +11.0)"
+    assert change_text(Span(-0.5, -0.5, -0.5), classes=False) == "-0.500"
+    nan = float("nan")
+    assert change_text(Span(nan, nan, nan), classes=True) == "unknown"
+
+
+def test_parts_compare_with_all_samples() -> None:
+    rows = [
+        {"series": series, "seed": seed, "offset": 0, "removed": removed, "name": name,
+         "lost": removed / 10, "score": 0.9 - removed / 100 - 0.02 * seed, "held_out": 4}
+        for series in ("lowest first", "random")
+        for seed in (0, 1)
+        for removed in (0, 5)
+        for name in ("a", "b")
+    ]  # fmt: skip
+    parts = pd.DataFrame(rows)
+    loss = loss_at(parts[parts["name"] == "a"].assign(share=0.5), Series.LOWEST, 1)
+    table = part_table(parts, parts, Series.LOWEST, loss)
+    assert table["name"].tolist() == ["a", "b"]
+    assert table["lost"].tolist() == [0.5, 0.5]
+    assert table["full"].tolist() == pytest.approx([0.89, 0.89])
+    assert table["change"].tolist() == pytest.approx([-0.05, -0.05])
+
+
+def test_the_chart_marks_the_cut_on_the_chosen_line_and_has_bands(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    curves = ws.run_table(pruned[2], "curves")
+    lines = {series: mean_line(curves, series) for series in Series if series != "window"}
+    names = {series: f"<b>{series}</b>" for series in Series}
+    figure = charts.curves(lines, names, Series.LOWEST, 3, classes=True, dark=False)
+    drawn = {line.name: line for line in figure.data if line.showlegend is not False}
+    assert set(drawn) == {f"&lt;b&gt;{series}&lt;/b&gt;" for series in lines}
+    assert figure.layout.shapes[0].x0 == pytest.approx(lines[Series.LOWEST]["share"].iloc[3])
+    strongest = max(drawn.values(), key=lambda line: line.line.width)
+    assert "lowest" in strongest.name
+    bands = [line for line in figure.data if line.fill == "tonexty"]
+    assert len(bands) == 3
+    width = lines[Series.RANDOM]["high"] - lines[Series.RANDOM]["low"]
+    assert width.tolist() == pytest.approx([0.01] * (STEPS + 1))
+    assert len(SEEDS) == 2
+    said = charts.alt(lines[Series.LOWEST], "Cleaning", 3, classes=True)
+    assert said.endswith("the cut at 9 removed scores 82.9%")
+
+
+@pytest.mark.parametrize(
+    ("event", "index"),
+    [
+        ({"selection": {"points": [{"customdata": [4, "80%", 12]}]}}, 4),
+        ({"selection": {"points": [{"customdata": {"0": 2, "1": "80%"}}]}}, 2),
+        ({"selection": {"points": []}}, None),
+        ({"selection": {"points": [{"x": 1}]}}, None),
+        (None, None),
+    ],
+)
+def test_a_click_names_the_cut(event: object, index: int | None) -> None:
+    assert charts.clicked(event) == index
