@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,14 +50,14 @@ def execute_question(ws: Workspace, run: RunRecord, progress: Progress) -> None:
     data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.15))
     trusted = load_trusted(ws, audit.params.get("trusted"), data, part(progress, 0.15, 0.2))
     base = data if trusted is None else joined(data, trusted)
-    classes = classes_of(ws, audit.id)
+    classes, form = classes_of(ws, audit.id), replace(base, name=data.name)
     if params["dataset"] is None:
         path = ws.run_dir(run.id) / FOLDER
-        asked = read_asked(next(iter(path.iterdir())), data, classes, params["label"])
+        asked = read_asked(next(iter(path.iterdir())), form, classes, params["label"])
     else:
         found = load_trusted(ws, params["dataset"], data)
         assert found is not None
-        asked = labelled(found, data, classes, params["label"])
+        asked = labelled(found, form, classes, params["label"])
     vectors, notes = _vectors(ws, audit, record, base, asked, device, part(progress, 0.2, 0.97))
     progress(0.97, "Saving")
     ws.save_findings(

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from dvaudit.core.errors import SettingsError
 
 MOST_REMOVED = 0.95
-KEEPS_THE_HARD = frozenset({"cg-score", "cg-subsampled", "cg-prime", "el2n", "grand", "forgetting"})
 
 Rows = NDArray[np.int64]
 
@@ -45,9 +44,11 @@ class Proxy(StrEnum):
     NET = "small net"
 
 
-def order_words(series: Series, method: str) -> tuple[str, str]:
-    """Return a series by name for the values of a method, and in a sentence what it is for."""
-    hard = method in KEEPS_THE_HARD
+def order_words(series: Series, *, hard: bool) -> tuple[str, str]:
+    """Return a series by name, and in a sentence what it is for.
+
+    `hard`: the values are of a method that measures hardness.
+    """
     if series is Series.LOWEST:
         said = "Removes the suspect first and keeps the plain: for data with wrong labels."
         if hard:

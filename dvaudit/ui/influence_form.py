@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +13,7 @@ from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.pictures import SUFFIXES
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.store.sources import safe_name
 from dvaudit.ui import frames
 from dvaudit.ui import influence_data as data
 from dvaudit.ui.addressed import in_address
@@ -113,9 +115,12 @@ def _ask(ws: Workspace, run_id: str, key: str, label: str | None) -> None:
     if given is None:
         return
     with refusals_shown():
-        path = ws.uploads / secrets.token_hex(8) / (Path(given.name).name or "file")
+        path = ws.uploads / secrets.token_hex(8) / safe_name(given.name)
         path.parent.mkdir(parents=True)
-        path.write_bytes(given.getvalue())
-        made = audits.questions.ask(ws, run_id, path, label=label)
+        try:
+            path.write_bytes(given.getvalue())
+            made = audits.questions.ask(ws, run_id, path, label=label)
+        finally:
+            shutil.rmtree(path.parent, ignore_errors=True)
         st.session_state[_TIMES] = st.session_state.get(_TIMES, 0) + 1
         in_address({QUESTION: [made]})

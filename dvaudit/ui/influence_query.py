@@ -44,7 +44,7 @@ def choose(ws: Workspace, run: RunRecord, owner: DatasetRecord, table: pd.DataFr
     """
     _forget_other(run)
     place = st.container()
-    st.subheader("Choose another")
+    st.header("Choose another")
     rows = data.offered(ws, run, table, _filters(run, owner, table))
     row = _addressed(len(table))
     if row is None:

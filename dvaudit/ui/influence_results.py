@@ -110,7 +110,7 @@ def _both(
         (places[1], hurt, -1, "hurt"),
     ):
         with place:
-            st.subheader(f"{word.capitalize()} most")
+            st.header(f"{word.capitalize()} most")
             st.caption(_share(influence, positions, sign, word))
             if not len(positions):
                 continue
@@ -120,7 +120,12 @@ def _both(
             else:
                 features = frames.features(ws, dataset)
                 rows = _rows(features, frame, positions, influence, flagged, decisions)
-                sample_table(rows, positions, key=f"{word}_rows_{asked}")
+                sample_table(
+                    rows,
+                    positions,
+                    key=f"{word}_rows_{asked}",
+                    name=f"Samples that {word} most",
+                )
     for position in opened:
         if position is not None:
             open_sample(position)
@@ -210,7 +215,7 @@ def _colours() -> tuple[str, str]:
 def _spread(
     influence: NDArray[np.float32], helped: NDArray[np.int64], hurt: NDArray[np.int64]
 ) -> None:
-    st.subheader("All influences")
+    st.header("All influences")
     ends = [float(influence[side[-1]]) if len(side) else None for side in (hurt, helped)]
     show(
         charts.spread(influence, ends[0], ends[1], _colours()),
@@ -226,7 +231,7 @@ def _spread(
 def _classes(
     dataset: DatasetRecord, frame: pd.DataFrame, influence: NDArray[np.float32], own: str | None
 ) -> None:
-    st.subheader("By class")
+    st.header("By class")
     if dataset.task is not Task.CLASSIFICATION:
         st.caption("The label is a number, so there are no classes to sum over.")
         return

@@ -93,7 +93,10 @@ def sign(info: ValuatorInfo) -> list[str]:
     what = "contributor" if info.level is Level.CONTRIBUTOR else "sample"
     said = [f"Higher is more useful: the lowest value is the {what} to look at first."]
     if info.level is Level.SAMPLE:
-        orders = (order_words(series, info.name) for series in (Series.LOWEST, Series.HIGHEST))
+        orders = (
+            order_words(series, hard=info.measures_hardness)
+            for series in (Series.LOWEST, Series.HIGHEST)
+        )
         said += [f"{title}. {text}" for title, text in orders]
     return said
 

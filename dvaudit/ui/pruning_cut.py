@@ -170,7 +170,7 @@ def _edge(
             st.caption(empty)
             continue
         rows = audits.pruned_positions(ws, cut.run.id, cut.series, stop - start, offset=start)
-        _samples(ws, dataset, audit, rows, start, cut, key=title.split()[0].lower())
+        _samples(ws, dataset, audit, rows, start, cut, title)
 
 
 def _samples(
@@ -180,9 +180,9 @@ def _samples(
     rows: NDArray[np.int64],
     start: int,
     cut: Cut,
-    *,
-    key: str,
+    title: str,
 ) -> None:
+    key = title.split()[0].lower()
     frame, decisions = frames.findings(ws, audit), audits.decisions(ws, dataset.id)
     values = frames.findings(ws, cut.run)["value"]
     if dataset.kind is Kind.IMAGE:
@@ -207,7 +207,9 @@ def _samples(
     ).reset_index(drop=True)
     own = frames.features(ws, dataset).iloc[rows, :SHOWN_FEATURES].reset_index(drop=True)
     own = own.rename(columns=lambda name: f"{name} (column)" if name in table else str(name))
-    sample_table(pd.concat([table, own], axis=1), rows, key=f"pruning_{key}_{cut.index}")
+    sample_table(
+        pd.concat([table, own], axis=1), rows, key=f"pruning_{key}_{cut.index}", name=title
+    )
 
 
 def _card(

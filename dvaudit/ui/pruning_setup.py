@@ -107,7 +107,7 @@ def _orders(method: str) -> tuple[Series, ...]:
     st.markdown("Orders")
     chosen = []
     for series in (Series.LOWEST, Series.HIGHEST, Series.WINDOW):
-        name, said = order_words(series, method)
+        name, said = order_words(series, hard=valuators.measures_hardness(method))
         with st.container(gap="xxsmall"):
             if st.checkbox(
                 name,

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dvaudit import audits
+from dvaudit import audits, valuators
 from dvaudit.core.dataset import Task
 from dvaudit.findings.pruning import Series, order_words
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
@@ -109,7 +109,8 @@ def results(ws: Workspace, dataset: DatasetRecord, audit: RunRecord, run: RunRec
     summary, curves = frames.summary(ws, run), frames.tables(ws, run, "curves")
     st.caption(_facts(run, summary))
     present = [series for series in Series if series.value in set(curves["series"])]
-    names = {series: order_words(series, summary["valuator"])[0] for series in present}
+    hard = valuators.measures_hardness(summary["valuator"])
+    names = {series: order_words(series, hard=hard)[0] for series in present}
     series = _series(present, names, summary)
     line = mean_line(curves, series)
     index = _cut_of(line)
@@ -152,7 +153,8 @@ def _series(present: list[Series], names: dict[Series, str], summary: dict[str, 
         on_change=lambda: _address(**{SERIES: st.session_state["pruning_series"], CUT: ""}),
     )
     series = slugs[st.session_state["pruning_series"]]
-    st.caption(order_words(series, summary["valuator"])[1])
+    hard = valuators.measures_hardness(summary["valuator"])
+    st.caption(order_words(series, hard=hard)[1])
     return series
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.findings import CutBy, Finding, atypical, flags, kinds, looked_for_atypical
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
@@ -39,7 +40,8 @@ def key_figures(ws: Workspace, run: RunRecord) -> None:
     samples = int(summary["samples"])
     above, told_apart = flags(frame, cut), looked_for_atypical(frame)
     flagged = int(above.sum())
-    rate, copies = summary["error_rate"], frames.tables(ws, run, "duplicates")
+    rate = audits.error_rate(ws, run, frame=frame, summary=summary)
+    copies = frames.tables(ws, run, "duplicates")
     groups = int(copies["group"][copies["conflict"].astype(bool)].nunique())
     share = f"{flagged / max(samples, 1):.1%} of all"
     with st.grid(3 if told_apart else 5, gap="small"):
@@ -60,11 +62,9 @@ def key_figures(ws: Workspace, run: RunRecord) -> None:
             )
         _figure(
             "Wrong labels, estimated",
-            "unknown" if rate["rate"] is None else f"{rate['rate']:.1%}",
-            "no estimate"
-            if rate["low"] is None
-            else f"{rate['low']:.1%} to {rate['high']:.1%} (95%)",
-            help=rate["how"],
+            "unknown" if rate.rate is None else f"{rate.rate:.1%}",
+            "no estimate" if rate.low is None else f"{rate.low:.1%} to {rate.high:.1%} (95%)",
+            help=rate.how,
         )
         _figure(
             "Duplicates with other labels",
@@ -272,8 +272,13 @@ def _free(name: str, taken: pd.DataFrame) -> str:
     return f"{name} (column)" if name in taken.columns else name
 
 
-def sample_table(table: pd.DataFrame, positions: NDArray[np.int64], *, key: str) -> None:
-    """Draw one page of rows; choosing a row opens the sample at the same index of `positions`."""
+def sample_table(
+    table: pd.DataFrame, positions: NDArray[np.int64], *, key: str, name: str = "Samples"
+) -> None:
+    """Draw one page of rows; choosing a row opens the sample at the same index of `positions`.
+
+    `name` tells the tables of one page apart for screen readers.
+    """
     chosen = [int(at) for at in positions]
 
     def choose() -> None:
@@ -293,7 +298,7 @@ def sample_table(table: pd.DataFrame, positions: NDArray[np.int64], *, key: str)
             "Id": st.column_config.TextColumn(pinned=True),
             "Finding": st.column_config.TextColumn(width=130),
         },
-        alt="Samples, one per row; choosing a row opens it",
+        alt=f"{name}, one per row; choosing a row opens it",
     )
 
 

@@ -25,7 +25,15 @@ from dvaudit.valuators.knn_shapley import KnnShapley
 from dvaudit.valuators.liveval import LiveVal
 from dvaudit.valuators.loo_retraining import LooRetraining
 from dvaudit.valuators.random_values import RandomValues
-from dvaudit.valuators.registry import ValuatorInfo, describe, get, lookup, names, register
+from dvaudit.valuators.registry import (
+    ValuatorInfo,
+    describe,
+    get,
+    lookup,
+    measures_hardness,
+    names,
+    register,
+)
 from dvaudit.valuators.shared import Shared
 from dvaudit.valuators.tmc_shapley import TmcShapley
 from dvaudit.valuators.tracin import Tracin
@@ -65,6 +73,7 @@ __all__ = [
     "describe",
     "get",
     "lookup",
+    "measures_hardness",
     "names",
     "register",
 ]

@@ -98,6 +98,7 @@ class Method(ABC):
     level: ClassVar[Level]
     needs: ClassVar[frozenset[str]] = frozenset()
     detects_mislabels: ClassVar[bool]
+    measures_hardness: ClassVar[bool] = False  # clean data is pruned highest value first
     order_free: ClassVar[bool] = True  # values do not depend on the order of the samples
     baseline: ClassVar[bool] = False  # there to be compared with
     requires: ClassVar[str | None] = None  # a package that is no dependency of dvaudit

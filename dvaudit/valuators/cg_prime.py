@@ -54,6 +54,7 @@ class CgPrime(Valuator):
     )
     tasks = frozenset({Task.CLASSIFICATION})
     detects_mislabels = False
+    measures_hardness = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -69,6 +69,7 @@ class CgScore(Valuator):
     reference = "Nohyun, Choi, Chung: Data Valuation Without Training of a Model, ICLR 2023"
     tasks = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     detects_mislabels = True
+    measures_hardness = True
 
     @dataclass(frozen=True)
     class Settings(KernelSettings):

@@ -41,6 +41,7 @@ class CgSubsampled(Valuator):
     )
     tasks = frozenset({Task.CLASSIFICATION})
     detects_mislabels = True
+    measures_hardness = True
 
     @dataclass(frozen=True)
     class Settings:

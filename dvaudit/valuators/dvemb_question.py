@@ -103,7 +103,7 @@ def keep_end(
         "unit": 1.0 if components is None else components.unit,
         "task": str(problem.task),
         "classes": list(problem.class_names),
-        "target": None if target is None else [float(part[0]) for part in target],
+        "target": None if target is None else [_finite(part[0]) for part in target],
     }
     return End(kept.cpu().numpy()[None].astype(np.float32), axes[None], facts), ""
 
@@ -185,8 +185,10 @@ def _batch(
     if facts["words"] is not None:
         inputs = np.where(inputs < facts["words"], inputs, UNKNOWN)
     if facts["target"] is not None:
-        target, deviation = (np.float32(part) for part in facts["target"])
-        labels = ((labels - target) / deviation).astype(np.float32)
+        centre_of, deviation = (
+            np.float32(np.inf if part is None else part) for part in facts["target"]
+        )
+        labels = ((labels - centre_of) / deviation).astype(np.float32)
     return (
         torch.from_numpy(np.ascontiguousarray(inputs)).to(device),
         torch.from_numpy(np.ascontiguousarray(labels)).to(device),
@@ -200,6 +202,11 @@ def _axes(problem: TrainingProblem, components: Components | None) -> NDArray[np
         return np.vstack([*before, components.directions]).astype(np.float32)
     scales = input_scales(problem)
     return np.zeros((0, 0), dtype=np.float32) if scales is None else np.stack(scales)
+
+
+def _finite(number: np.float32) -> float | None:
+    """Return a number as JSON holds it: None for infinity, the deviation of equal targets."""
+    return float(number) if np.isfinite(number) else None
 
 
 def _buffers(net: nn.Module) -> list[torch.Tensor]:

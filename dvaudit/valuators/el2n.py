@@ -57,6 +57,7 @@ class El2n(TrainedValuator):
     )
     tasks = frozenset({Task.CLASSIFICATION})
     detects_mislabels = True
+    measures_hardness = True
     baseline = True
 
     @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class Forgetting(TrainedValuator):
     )
     tasks = frozenset({Task.CLASSIFICATION})
     detects_mislabels = True
+    measures_hardness = True
     baseline = True
 
     @dataclass(frozen=True)

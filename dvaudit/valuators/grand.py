@@ -39,6 +39,7 @@ class Grand(TrainedValuator):
     )
     tasks = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     detects_mislabels = True
+    measures_hardness = True
     baseline = True
 
     @dataclass(frozen=True)

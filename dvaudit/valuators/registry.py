@@ -48,6 +48,11 @@ def get(name: str, settings: Mapping[str, Any] | None = None) -> Method:
     return lookup(name)(settings)
 
 
+def measures_hardness(name: str) -> bool:
+    """Return whether `name` is a valuator whose low values are samples hard to learn."""
+    return name in _REGISTERED and _REGISTERED[name].measures_hardness
+
+
 @dataclass(frozen=True)
 class ValuatorInfo:
     """A valuator as a form, a help page or a listing shows it."""
@@ -62,6 +67,7 @@ class ValuatorInfo:
     level: Level
     needs: frozenset[str]
     detects_mislabels: bool
+    measures_hardness: bool
     baseline: bool
     requires: str | None
     settings: tuple[SettingSpec, ...]
@@ -81,6 +87,7 @@ def describe() -> tuple[ValuatorInfo, ...]:
             level=cls.level,
             needs=cls.needs,
             detects_mislabels=cls.detects_mislabels,
+            measures_hardness=cls.measures_hardness,
             baseline=cls.baseline,
             requires=cls.requires,
             settings=specs(cls.Settings),

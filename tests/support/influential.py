@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,7 @@ def made_up_arrays(
 def add_question(
     ws: Workspace,
     audit: str,
-    samples: dict[str, str | None],
+    samples: Mapping[str, str],
     *,
     status: RunStatus = RunStatus.DONE,
     error: str | None = None,

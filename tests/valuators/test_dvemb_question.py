@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from torch import nn
 from vectors import vector_dataset
 
 from dvaudit.core.dataset import Dataset, Kind, Role, Task
 from dvaudit.core.errors import UnsuitableDataError
-from dvaudit.core.joining import joined
+from dvaudit.core.joining import joined, take
 from dvaudit.core.machine import GIB
 from dvaudit.core.result import ValuationResult
+from dvaudit.models.trainable import TRAINABLE, NetSize
 from dvaudit.valuators import dvemb_plan
 from dvaudit.valuators.dvemb import DvEmb
 from dvaudit.valuators.dvemb_plan import end_fits
@@ -121,8 +123,6 @@ def test_a_trusted_sample_asked_again_has_the_vector_that_was_kept(case: str) ->
 
 
 def _first(data: Dataset) -> Dataset:
-    from dvaudit.core.joining import take
-
     return take(data, np.array([0]))
 
 
@@ -143,6 +143,32 @@ def test_halves_are_each_asked_in_their_own_run(n: int) -> None:
         np.testing.assert_allclose(
             padded[rows[parts == part]], kept, rtol=1e-4, atol=1e-5 * np.abs(kept).max()
         )
+
+
+def test_frozen_statistics_are_kept_with_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A net made again may have other ones: torchvision's are taken from samples of the data."""
+    statistics = iter((0.5, -3.0))
+
+    def normalised(size: NetSize) -> nn.Module:
+        layers = nn.Sequential(nn.BatchNorm1d(size.shape[0]), nn.Linear(size.shape[0], 3)).eval()
+        nn.init.constant_(layers[0].running_mean, next(statistics))
+        return layers
+
+    monkeypatch.setitem(TRAINABLE, "linear", normalised)
+    data, trusted = _vectors(36), _vectors(9, seed=1)
+    result = DvEmb({**FAST, "net": "linear"}).value(data, trusted=trusted)
+    (found,) = _answers(result, joined(data, trusted), trusted, "linear")
+    kept = result.arrays["query_embeddings"]
+    np.testing.assert_allclose(found, kept, rtol=1e-4, atol=1e-5 * np.abs(kept).max())
+
+
+def test_equal_targets_are_stored_as_json_holds_them() -> None:
+    data, trusted = (_vectors(n, seed, Task.REGRESSION) for n, seed in ((36, 0), (9, 1)))
+    data = replace(data, labels=np.full(36, 4.0))
+    result = DvEmb({**FAST, "net": "linear"}).value(data, trusted=trusted)
+    assert result.stats["end"]["target"] == [4.0, None]
+    (found,) = _answers(result, joined(data, trusted), trusted, "linear")
+    np.testing.assert_allclose(found, result.arrays["query_embeddings"], rtol=1e-4, atol=1e-6)
 
 
 def test_an_unknown_word_is_a_rare_one() -> None:
