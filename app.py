@@ -15,10 +15,18 @@ if __name__ == "__main__":
 
     main(HOME)
 else:
+    from functools import partial
+
     from streamlit.runtime.pages_manager import PagesManager
 
     from dvaudit.server import MIDDLEWARE, ROUTES, fonts, lifespan
+    from dvaudit.ui.warm import load_screens
 
     # Streamlit would also serve the files of pages/ by name, without this shell around them.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, routes=[*ROUTES, fonts(HOME)], middleware=MIDDLEWARE, lifespan=lifespan)
+    app = st.App(
+        __file__,
+        routes=[*ROUTES, fonts(HOME)],
+        middleware=MIDDLEWARE,
+        lifespan=partial(lifespan, warm=load_screens),
+    )

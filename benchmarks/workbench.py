@@ -48,12 +48,12 @@ SHOWN = {
         return image && image.complete && image.naturalWidth
       })) return null
       return cards.slice(0, 8).map((card) => card.getAttribute('aria-label')).join('|')
-        + cards.length + idle()
+        + cards.length + counted() + idle()
     }""",
     "rows": """() => {
       const cells = [...deep('[data-testid="stDataFrame"] [role="gridcell"]')]
-      return cells.length && idle() ? cells.slice(0, 40).map((cell) => cell.textContent).join('|')
-        : null
+      if (!cells.length || !idle()) return null
+      return cells.slice(0, 40).map((cell) => cell.textContent).join('|') + counted()
     }""",
     "review": """() => {
       const name = deep('.review [data-part="name"]')[0]
@@ -76,6 +76,11 @@ HELPERS = """
   window.idle = () => {
     const app = document.querySelector('[data-testid="stApp"]')
     return app && app.dataset.testScriptState === 'notRunning' ? ' ' : ''
+  }
+  // How many samples pass the filters, as the line above them says.
+  window.counted = () => {
+    const lines = [...document.querySelectorAll('strong')].map((line) => line.textContent)
+    return lines.find((line) => / samples?$/.test(line)) ?? ''
   }
   // The milliseconds from the next event of `kind` until `shown` says something new, painted.
   window.watch = (kind, shown) => {
@@ -214,9 +219,7 @@ def lasso(visit: Visit, kind: str, repeats: int) -> tuple[list[float], list[int]
 
 def chosen(page: Page) -> int:
     """Return how many samples pass the filters, from the line above them."""
-    text = page.get_by_text("sample", exact=False).filter(has_text=" samples").all_inner_texts()
-    numbers = [line.split(" ")[0].replace(",", "") for line in text]
-    return next(int(number) for number in numbers if number.isdigit())
+    return int(page.evaluate("counted()").split(" ")[0].replace(",", ""))
 
 
 def verdicts(visit: Visit, dataset: str, repeats: int) -> list[float]:

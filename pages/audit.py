@@ -6,27 +6,23 @@ from dvaudit.core.dataset import Task
 from dvaudit.store import RunKind, RunStatus
 from dvaudit.ui import auditing, history
 from dvaudit.ui.following import follow
-from dvaudit.ui.session import current, empty_state, require_dataset, workspace
+from dvaudit.ui.session import current, require_dataset, workspace
 from dvaudit.ui.words import plain
 
 ws = workspace()
 st.title("Audit")
 dataset = require_dataset(ws)
-st.caption(f"Find the labels of {plain(dataset.name)} that look wrong.")
-
-if dataset.task in (None, Task.UNSUPERVISED):
-    empty_state(
-        "This dataset has no labels",
-        "The methods here judge labels. Import the data again and set a label column.",
-        "pages/data.py",
-        "Go to Data",
-    )
-    st.stop()
+st.caption(
+    f"Find the samples of {plain(dataset.name)} that are unlike the rest, and its duplicates. "
+    "Without labels there are no wrong ones to find."
+    if dataset.task is Task.UNSUPERVISED
+    else f"Find the labels of {plain(dataset.name)} that look wrong."
+)
 
 run = current(ws).run
 if run is not None:
     if run.status is RunStatus.DONE:
-        history.outcome(ws, run)
+        history.outcome(ws, dataset, run)
     else:
         follow(ws, run)
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from dvaudit.findings.types import DuplicateGroups, Neighbours
 
@@ -150,6 +148,10 @@ def _near_edges(neighbours: Neighbours, bound: float) -> NDArray[np.int64]:
 def _grouped(
     n: int, edges: NDArray[np.int64], hashes: Sequence[str] | None, bound: float
 ) -> DuplicateGroups:
+    # Here, since the web server reads this package and groups nothing.
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_matrix((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), (n, n))
     part = connected_components(graph.tocsr(), directed=False)[1].astype(np.int64)
     member = (np.bincount(part, minlength=1) > 1)[part] if n else np.zeros(0, dtype=bool)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from dvaudit.core.trace import Trace
 
@@ -48,7 +47,11 @@ def so_far(trace: Trace) -> NDArray[np.float64]:
 def _spearman(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
     if len(one) < 2 or np.ptp(one) == 0 or np.ptp(two) == 0:
         return float("nan")
-    return float(np.corrcoef(rankdata(one), rankdata(two))[0, 1])
+    return float(np.corrcoef(_ranks(one), _ranks(two))[0, 1])
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
 def _overlap(one: NDArray[np.float64], two: NDArray[np.float64], share: float) -> float:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from dvaudit.findings.types import ErrorRate
 
@@ -64,6 +63,8 @@ def calibrated(
     start = np.zeros(k + 1)
     start[0] = 1.0
     bounds = [(0.0, STEEPEST), *[(-STEEPEST, STEEPEST)] * k]
+    from scipy.optimize import minimize  # here, since the web server reads this package
+
     fit = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     logits = fit.x[0] * scores + fit.x[1:]
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))

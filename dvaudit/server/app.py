@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,14 @@ def fonts(home: Path) -> Mount:
 
 
 @asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[None]:
-    """Open the workspace and run the job supervisor for as long as the server lives."""
+async def lifespan(app: Any, warm: Callable[[], None] | None = None) -> AsyncIterator[None]:
+    """Open the workspace and run the job supervisor for as long as the server lives.
+
+    `warm` is called once in a thread of its own, beside the first visitor.
+    """
     opened = await run_in_threadpool(workspace)
+    if warm is not None:
+        threading.Thread(target=warm, name="warm", daemon=True).start()
     await run_in_threadpool(remove_stale, opened.uploads)
     supervisor = Supervisor(opened.root)
     await run_in_threadpool(supervisor.start)

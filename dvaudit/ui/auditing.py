@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dvaudit import audits, features, valuators
-from dvaudit.core.dataset import Kind
+from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.errors import DvauditError
 from dvaudit.core.machine import Cost, available_memory, size_text
 from dvaudit.core.settings import specs
@@ -22,6 +22,7 @@ from dvaudit.ui.words import duration, plain
 MOST_SEED = 2**31 - 1
 AUTOMATIC = "automatic"
 ADDRESSED = "with"  # names a method in the address of the page
+UNLABELLED = ("dvgs",)  # chosen at first for data without labels
 OFFERED_NEXT = ("dvgs", "liveval", "dvemb")  # after the defaults, before the rest
 
 
@@ -56,7 +57,7 @@ def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
         ),
         key=default_first,
     )
-    chosen = _methods(infos)
+    chosen = _methods(infos, labelled=dataset.task is not Task.UNSUPERVISED)
     trusted = None
     if any("trusted" in info.needs for info in infos if info.name in chosen):
         st.markdown("## Trusted samples")
@@ -97,34 +98,35 @@ def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
     return Plan(chosen, given, extractor, of_features, int(seed), trusted)
 
 
-def _methods(infos: list[valuators.ValuatorInfo]) -> tuple[str, ...]:
+def _methods(infos: list[valuators.ValuatorInfo], *, labelled: bool) -> tuple[str, ...]:
     """Draw all methods; return the names of the chosen ones, in order."""
     main = [info for info in infos if not info.baseline]
     others = [info for info in infos if info.baseline]
-    _choose_addressed(infos)
-    chosen = [info.name for info in main if _method(info)]
+    _choose_addressed(infos, labelled)
+    chosen = [info.name for info in main if _method(info, labelled)]
     if others:
         with st.expander(
             f"Other methods, to compare with ({len(others)})",
             icon=":material/compare_arrows:",
-            expanded=any(st.session_state.get(_key(info.name)) for info in others),
+            expanded=any(st.session_state.get(_key(info.name, labelled)) for info in others),
         ):
-            chosen += [info.name for info in others if _method(info)]
+            chosen += [info.name for info in others if _method(info, labelled)]
     return tuple(chosen)
 
 
-def _choose_addressed(infos: list[valuators.ValuatorInfo]) -> None:
+def _choose_addressed(infos: list[valuators.ValuatorInfo], labelled: bool) -> None:
     """Choose the method that the address asks for, once: the person may take it off again."""
     wanted = st.query_params.get(ADDRESSED)
     if wanted is None:
         return
     if wanted in {info.name for info in infos}:
-        st.session_state[_key(wanted)] = True
+        st.session_state[_key(wanted, labelled)] = True
     st.query_params.pop(ADDRESSED)
 
 
-def _key(name: str) -> str:
-    return f"method_{name}"
+def _key(name: str, labelled: bool) -> str:
+    """Return the key of a method's box; what is chosen for labels is no choice for data without."""
+    return f"method_{name}" if labelled else f"method_{name}_unlabelled"
 
 
 def default_first(info: valuators.ValuatorInfo) -> int:
@@ -133,15 +135,15 @@ def default_first(info: valuators.ValuatorInfo) -> int:
     return first.index(info.name) if info.name in first else len(first)
 
 
-def _method(info: valuators.ValuatorInfo) -> bool:
+def _method(info: valuators.ValuatorInfo, labelled: bool) -> bool:
     """Draw one method with its checkbox; True when it is chosen."""
     absent = info.requires is not None and find_spec(info.requires) is None
     with st.container(border=True, gap="xsmall"):
         chosen = st.checkbox(
             f"**{info.title}**",
-            value=info.name in audits.DEFAULT_VALUATORS,
+            value=info.name in (audits.DEFAULT_VALUATORS if labelled else UNLABELLED),
             disabled=absent,
-            key=_key(info.name),
+            key=_key(info.name, labelled),
             persist_state="session",
             help=plain(info.reference),
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dvaudit import audits
+from dvaudit.core.dataset import Task
 from dvaudit.findings import CutBy, flags
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames
@@ -15,15 +17,19 @@ from dvaudit.ui.session import page_button, select
 from dvaudit.ui.words import ago, count, duration, plain
 
 
-def outcome(ws: Workspace, run: RunRecord) -> None:
+def outcome(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Say what a finished audit found, and lead to it."""
-    found, cut = frames.findings(ws, run), ws.cut_off(run.id)
-    rate = audits.error_rate(ws, run, frame=found, summary=frames.summary(ws, run)).rate
+    found, cut, summary = frames.findings(ws, run), ws.cut_off(run.id), frames.summary(ws, run)
+    if dataset.task is Task.UNSUPERVISED:
+        said = unlabelled_headline(summary)
+    else:
+        rate = audits.error_rate(ws, run, frame=found, summary=summary).rate
+        said = headline(int(flags(found, cut).sum()), len(found), rate)
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         with st.container(gap="xsmall"):
-            st.markdown(headline(int(flags(found, cut).sum()), len(found), rate))
+            st.markdown(said)
             if cut.by is not CutBy.METHODS:
                 st.caption(f"The cut-off was moved: {cut.words()}.")
             st.caption(facts(run))
@@ -34,12 +40,13 @@ def outcome(ws: Workspace, run: RunRecord) -> None:
                 key="outcome_samples",
                 icon=":material/grid_view:",
             )
-            page_button(
-                "Review them",
-                "pages/review.py",
-                key="outcome_review",
-                icon=":material/rate_review:",
-            )
+            if dataset.task is not Task.UNSUPERVISED:
+                page_button(
+                    "Review them",
+                    "pages/review.py",
+                    key="outcome_review",
+                    icon=":material/rate_review:",
+                )
 
 
 def headline(flagged: int, samples: int, rate: float | None) -> str:
@@ -53,6 +60,15 @@ def headline(flagged: int, samples: int, rate: float | None) -> str:
         else f"about {share_text(rate)} of the labels are estimated to be wrong"
     )
     return f"**{flagged:,} of {count(samples, 'sample')} to check**; {share}"
+
+
+def unlabelled_headline(summary: Mapping[str, Any]) -> str:
+    """Return what an audit of data without labels found: outliers and duplicates."""
+    outliers, copies = summary["outliers"], summary["duplicate_groups"]
+    return (
+        f"**{count(outliers, 'outlier')} and {count(copies, 'group')} of duplicates** in "
+        f"{count(summary['samples'], 'sample')}"
+    )
 
 
 def share_text(share: float) -> str:

@@ -13,10 +13,10 @@ from dvaudit import audits
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import size_text
 from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, Workspace
-from dvaudit.ui import home_facts, home_runs
+from dvaudit.ui import frames, home_facts, home_runs
 from dvaudit.ui.components.gallery import gallery
 from dvaudit.ui.following import follow
-from dvaudit.ui.history import share_text
+from dvaudit.ui.history import share_text, unlabelled_headline
 from dvaudit.ui.home_removal import delete_dataset, rename_dataset
 from dvaudit.ui.words import ago, count, plain
 
@@ -171,10 +171,6 @@ def _import(ws: Workspace, activity: Activity) -> None:
 
 
 def _without_audit(record: DatasetRecord, runs: Sequence[RunRecord]) -> None:
-    if record.task in (None, Task.UNSUPERVISED):
-        st.markdown("Ready. It has no labels to audit.")
-        _link(record, "data", "Open in Data", ":material/database:")
-        return
     if not any(run.kind is RunKind.AUDIT and run.status.is_live for run in runs):
         st.markdown("**Ready.** No finished audit yet.")
     with st.container(horizontal=True):
@@ -185,6 +181,12 @@ def _without_audit(record: DatasetRecord, runs: Sequence[RunRecord]) -> None:
 def _audited(
     ws: Workspace, record: DatasetRecord, audit: RunRecord, decided: tuple[str, ...]
 ) -> None:
+    if record.task is Task.UNSUPERVISED:
+        st.markdown(unlabelled_headline(frames.summary(ws, audit)))
+        with st.container(horizontal=True):
+            _link(record, "samples", "Samples", ":material/grid_view:", audit)
+            _link(record, "audit", "Audit again", ":material/troubleshoot:")
+        return
     standing = home_facts.standing(ws, audit, decided)
     rate = "not estimated" if standing.rate is None else share_text(standing.rate)
     figures = (

@@ -193,14 +193,19 @@ def test_the_history_lists_every_audit_and_choosing_one_shows_it(
     assert in_address(app, "run") == first
 
 
-def test_data_without_labels_leads_back_to_data(ws: Workspace, tmp_path: Path) -> None:
+def test_data_without_labels_is_audited_for_samples_unlike_the_rest(
+    ws: Workspace, tmp_path: Path
+) -> None:
     path = write_table(tmp_path / "trees.csv")
     roles = {"kind": "categorical"}
     dataset = ws.add_dataset("trees", path, copy=False, roles=roles, task="unsupervised")
     ws.finish_dataset(dataset, readers.load(path, roles=roles, task="unsupervised"))
     app = open_page("audit")
-    assert "This dataset has no labels" in texts(app)
-    assert "Start audit" not in _labels(app)
+    assert "Without labels there are no wrong ones to find" in texts(app)
+    assert app.checkbox(key="method_dvgs_unlabelled").value
+    _button(app, "Start audit").click().run()
+    assert not app.exception
+    assert ws.runs(dataset, RunKind.AUDIT)[0].params["valuators"] == ["dvgs"]
 
 
 def test_methods_run_one_after_another() -> None:

@@ -233,6 +233,8 @@ def test_samples_without_labels_are_listed_by_their_values(ws: Workspace, tmp_pa
     assert "the least useful first" in texts(app)
     assert "Keep" not in labels(app)
     assert {metric.label for metric in app.metric} == {"Samples", "Duplicates", "Outliers"}
+    for page in ("audit", "home"):
+        assert "0 outliers and 0 groups of duplicates" in texts(open_page(page))
 
 
 # The parts without a page
