@@ -17,7 +17,14 @@ from dvaudit.core.progress import Progress, silent
 from dvaudit.store.atomic import replacing
 from dvaudit.store.database import Database
 from dvaudit.store.errors import WorkspaceError
-from dvaudit.store.frames import read_frame, read_head, read_texts, sample_frame, write_frame
+from dvaudit.store.frames import (
+    read_frame,
+    read_head,
+    read_texts,
+    sample_frame,
+    stored_frame,
+    write_frame,
+)
 from dvaudit.store.records import (
     DatasetRecord,
     DatasetStatus,
@@ -109,7 +116,7 @@ class Datasets:
         self.get(dataset_id)
         folder = self.folder(dataset_id)
         progress(0.0, "Writing samples")
-        write_frame(folder / "samples.parquet", sample_frame(data))
+        write_frame(folder / "samples.arrow", sample_frame(data))
         notes = list(data.notes)
         if data.images is not None:
             failed = self._write_thumbnails(folder, data, data.images, progress)
@@ -245,7 +252,7 @@ class Datasets:
             connection.execute(update(DATASETS).where(DATASETS.c.id == number).values(values))
 
     def _samples_path(self, dataset_id: str) -> Path:
-        path = self.folder(dataset_id) / "samples.parquet"
+        path = stored_frame(self.folder(dataset_id), "samples")
         if not path.exists():
             self.get(dataset_id)
             raise NotFoundError(f"Dataset {dataset_id} has no samples yet; its import is not done.")

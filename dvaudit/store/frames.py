@@ -1,4 +1,9 @@
-"""DataFrames as Parquet files in row groups, and the sample table of a dataset."""
+"""DataFrames in files, and the sample table of a dataset.
+
+A file called NAME.arrow is an Arrow file in one piece, mapped to memory when it is read: a table
+of a million rows is there at once, and what nobody looks at takes no memory. Smaller and rarer
+tables are compressed Parquet files in row groups.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,7 @@ from dvaudit.core.dataset import Dataset
 from dvaudit.store.atomic import replacing
 
 ROW_GROUP: Final = 10_000
+ARROW: Final = ".arrow"
 SCHEMA_VERSION: Final = "1"
 SAMPLE_COLUMNS: Final = ("position", "id", "label", "group", "hash")
 
@@ -39,40 +45,70 @@ def sample_frame(data: Dataset) -> pd.DataFrame:
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
-    """Write a Parquet file atomically, without the frame's index.
+    """Write an Arrow or Parquet file, by its suffix, atomically and without the frame's index.
 
     A column of mixed types becomes text; missing stays missing.
     """
     table = _arrow_table(frame)
     metadata = {**(table.schema.metadata or {}), b"dvaudit_schema_version": SCHEMA_VERSION}
+    table = table.replace_schema_metadata(metadata)
     with replacing(path) as draft:
-        pq.write_table(
-            table.replace_schema_metadata(metadata),
-            draft,
-            row_group_size=ROW_GROUP,
-            compression="zstd",
-        )
+        if path.suffix == ARROW:
+            mappable = _with_plain_floats(table, frame)
+            with pa.ipc.new_file(draft, mappable.schema) as file:
+                file.write_table(mappable.combine_chunks())
+        else:
+            pq.write_table(table, draft, row_group_size=ROW_GROUP, compression="zstd")
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """Read a file of `write_frame`."""
-    frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    return frame
+    """Read a file of `write_frame`; the columns of an Arrow file must not be written to."""
+    if path.suffix == ARROW:
+        return _frame(_mapped(path))
+    return _frame(pq.read_table(path))
 
 
 def read_head(path: Path, rows: int) -> pd.DataFrame:
-    """Read the first rows of a file of `write_frame`, and only the row group that has them."""
+    """Read the first rows of a file of `write_frame`, and little more than those."""
+    if path.suffix == ARROW:
+        return _frame(_mapped(path).slice(0, rows))
     with pq.ParquetFile(path) as file:
         batch = next(file.iter_batches(batch_size=rows), None)
         table = file.schema_arrow.empty_table() if batch is None else pa.Table.from_batches([batch])
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return _frame(table)
 
 
 def read_texts(path: Path, column: str) -> list[str]:
     """Read one text column that has no missing values, without the detour over a DataFrame."""
-    values: list[str] = pq.read_table(path, columns=[column]).column(column).to_pylist()
+    table = _mapped(path) if path.suffix == ARROW else pq.read_table(path, columns=[column])
+    values: list[str] = table.column(column).to_pylist()
     return values
+
+
+def stored_frame(folder: Path, name: str) -> Path:
+    """Return NAME.arrow, or NAME.parquet where an earlier dvaudit wrote that."""
+    path, earlier = folder / f"{name}{ARROW}", folder / f"{name}.parquet"
+    return earlier if earlier.exists() and not path.exists() else path
+
+
+def _mapped(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    # Joining columns of one type into blocks would copy them.
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True)
+    return frame
+
+
+def _with_plain_floats(table: pa.Table, frame: pd.DataFrame) -> pa.Table:
+    """Return the table with NaN for missing floats: with a mask they would be copied."""
+    for index, dtype in enumerate(frame.dtypes):
+        if isinstance(dtype, np.dtype) and dtype.kind == "f":
+            values = pa.array(frame.iloc[:, index].to_numpy(), from_pandas=False)
+            table = table.set_column(index, table.schema.field(index), values)
+    return table
 
 
 def _unused(name: str, taken: dict[str, object]) -> str:

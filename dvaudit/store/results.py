@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dvaudit.core.errors import NotFoundError
 from dvaudit.store.atomic import replacing_folder, write_json
 from dvaudit.store.errors import WorkspaceError
-from dvaudit.store.frames import read_frame, write_frame
+from dvaudit.store.frames import read_frame, stored_frame, write_frame
 
 SCHEMA_VERSION: Final = 1
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
@@ -49,7 +49,7 @@ class Results:
             if len(array) != len(samples):
                 raise ValueError(f"{name} has {len(array)} rows for {len(samples)} samples")
         with replacing_folder(self._folder) as draft:
-            write_frame(draft / "samples.parquet", samples)
+            write_frame(draft / "samples.arrow", samples)
             for name, table in tables.items():
                 write_frame(draft / "tables" / f"{name}.parquet", table)
             for name, array in neighbours.items():
@@ -61,7 +61,7 @@ class Results:
             )
 
     def samples(self) -> pd.DataFrame:
-        return read_frame(self._existing("samples.parquet"))
+        return read_frame(self._existing(stored_frame(self._folder, "samples").name))
 
     def table(self, name: str) -> pd.DataFrame:
         """Raises NotFoundError for a table that this run did not make."""

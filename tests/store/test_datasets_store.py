@@ -18,7 +18,7 @@ from dvaudit.core.dataset import Kind, Task, Unreadable
 from dvaudit.core.errors import NotFoundError, ResourceError
 from dvaudit.core.progress import Cancelled
 from dvaudit.store import DatasetStatus, RunStatus, Workspace, WorkspaceError
-from dvaudit.store.frames import ROW_GROUP, read_frame, write_frame
+from dvaudit.store.frames import ROW_GROUP, read_frame, read_head, write_frame
 from dvaudit.store.sources import safe_name
 
 
@@ -142,6 +142,35 @@ def test_frames_are_written_in_row_groups(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_frame(tmp_path / "frame.parquet"), frame)
 
 
+def test_arrow_files_hold_every_kind_of_column_and_are_not_copied(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "text": ["a", None, "ü"],
+            "number": [1.5, np.nan, np.inf],
+            "count": pd.array([1, None, 3], dtype="Int64"),
+            "flag": [True, False, True],
+            "mixed": [1, "x", None],
+            "empty": np.full(3, None, dtype=object),
+        }
+    )
+    for suffix in ("arrow", "parquet"):
+        write_frame(tmp_path / f"frame.{suffix}", frame)
+    mapped, packed = (read_frame(tmp_path / f"frame.{suffix}") for suffix in ("arrow", "parquet"))
+    pd.testing.assert_frame_equal(mapped, packed)
+    assert mapped["number"].isna().tolist() == [False, True, False]
+    assert not mapped["number"].to_numpy().flags.writeable
+    pd.testing.assert_frame_equal(read_head(tmp_path / "frame.arrow", 2), mapped.head(2))
+
+
+def test_what_an_earlier_version_wrote_is_read(ws: Workspace, source: Path) -> None:
+    dataset_id = add(ws, source)
+    ws.finish_dataset(dataset_id, image_dataset([picture()] * 3))
+    folder, samples = ws.dataset_dir(dataset_id), ws.samples(dataset_id)
+    write_frame(folder / "samples.parquet", samples)
+    (folder / "samples.arrow").unlink()
+    pd.testing.assert_frame_equal(ws.samples(dataset_id), samples)
+
+
 def test_cancelling_the_import_leaves_no_half_files(ws: Workspace, source: Path) -> None:
     def stop_late(fraction: float, stage: str) -> None:
         if fraction > 0.4:
@@ -151,7 +180,7 @@ def test_cancelling_the_import_leaves_no_half_files(ws: Workspace, source: Path)
     with pytest.raises(Cancelled):
         ws.finish_dataset(dataset_id, image_dataset([picture()] * 101), stop_late)
     assert sorted(path.name for path in ws.dataset_dir(dataset_id).iterdir()) == [
-        "samples.parquet",
+        "samples.arrow",
         "source",
     ]
     assert ws.dataset(dataset_id).status is DatasetStatus.IMPORTING
