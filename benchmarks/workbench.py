@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(ROOT / "benchmarks")]
@@ -36,12 +36,13 @@ DATA = ROOT.parent / "shared" / "data"
 # Values of the blocks differ little from those of an exact audit; the pages do not care.
 QUICK = {"plan": "bagged", "block": 1000, "partitions": 2}
 SESSIONS = 5
-LASSO, NEAR = 10_000, 0.15
+LASSO, MOST = 10_000, 20_000  # a pixel of the map holds many of a million points
 MINUTE = 60_000
 
 # What is on the screen, as one text; null while something is still on its way.
 SHOWN = {
     "pictures": """() => {
+      if (counted().startsWith('0 ')) return idle() ? counted() : null
       const cards = [...deep('.gallery .card')]
       if (!cards.length || !cards.every((card) => {
         const image = card.querySelector('img')
@@ -51,6 +52,7 @@ SHOWN = {
         + cards.length + counted() + idle()
     }""",
     "rows": """() => {
+      if (counted().startsWith('0 ')) return idle() ? counted() : null
       const cells = [...deep('[data-testid="stDataFrame"] [role="gridcell"]')]
       if (!cells.length || !idle()) return null
       return cells.slice(0, 40).map((cell) => cell.textContent).join('|') + counted()
@@ -81,6 +83,12 @@ HELPERS = """
   window.counted = () => {
     const lines = [...document.querySelectorAll('strong')].map((line) => line.textContent)
     return lines.find((line) => / samples?$/.test(line)) ?? ''
+  }
+  // Whether the script has ended and the same has been shown for half a second.
+  window.settled = (shown) => {
+    const now = idle() ? shown() : null
+    if (now === null || now !== window.last) [window.last, window.since] = [now, Date.now()]
+    return now !== null && Date.now() - window.since > 500
   }
   // The milliseconds from the next event of `kind` until `shown` says something new, painted.
   window.watch = (kind, shown) => {
@@ -148,19 +156,26 @@ class Visit:
         """Open a page until its content is painted; return the seconds."""
         start = time.perf_counter()
         self.page.goto(f"{self.app.address}/{address}")
+        self.page.wait_for_function(SHOWN[kind], timeout=MINUTE)
+        took = time.perf_counter() - start
         self.shown(kind)
-        return time.perf_counter() - start
+        return took
 
     def shown(self, kind: str) -> None:
+        """Wait until something is shown and nothing more comes."""
         self.page.wait_for_function(SHOWN[kind], timeout=MINUTE)
-        self.page.wait_for_function("() => idle()", timeout=MINUTE)
+        self.page.wait_for_function(f"() => settled({SHOWN[kind]})", timeout=MINUTE, polling=100)
 
     def time(self, kind: str, event: str, act: Callable[[], None]) -> float:
         """Do something; return the seconds from its `event` until it is painted."""
         self.shown(kind)
         self.page.evaluate(f"watch('{event}', {SHOWN[kind]})")
         act()
-        self.page.wait_for_function("() => window.took !== null", timeout=MINUTE)
+        try:
+            self.page.wait_for_function("() => window.took !== null", timeout=MINUTE)
+        except TimeoutError:
+            self.page.screenshot(path="workbench_stuck.png")
+            raise
         took = float(self.page.evaluate("window.took")) / 1000
         self.shown(kind)
         return took
@@ -197,24 +212,31 @@ def lasso(visit: Visit, kind: str, repeats: int) -> tuple[list[float], list[int]
     page = visit.page
     canvas = page.get_by_role("application")
     page.wait_for_selector('[role="application"][data-ready]', timeout=MINUTE)
+    times, held, narrow, wide = [], [], 0.0, 1.0
+    while len(times) < repeats:
+        width = (narrow + wide) / 2
+        shift = len(times) / 500  # another region, so that nothing is answered from a cache
+        took = visit.time(kind, "pointerup", lambda at=(width, shift): region(page, canvas, *at))
+        points = chosen(page)
+        if LASSO <= points <= MOST:
+            times.append(took)
+            held.append(points)
+        elif points < LASSO:
+            narrow = width
+        else:
+            wide = width
+    return times, held
+
+
+def region(page: Page, canvas: Locator, size: float, shift: float) -> None:
+    """Draw a line around a part of a map: a share of its sides, in the middle but for a shift."""
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box is not None
-    times, held, width = [], [], 0.3
-    while len(times) < repeats:
-        left = box["x"] + 4 + (len(times) % 3)
-        right = box["x"] + width * box["width"]
-        top, bottom = box["y"] + 4, box["y"] + box["height"] - 4
-        corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
-        took = visit.time(kind, "pointerup", lambda corners=corners: drag(page, corners))
-        points = chosen(page)
-        if abs(points / LASSO - 1) <= NEAR:
-            times.append(took)
-            held.append(points)
-            width *= 1.002  # another region, so that nothing is answered from a cache
-        else:
-            width = min(0.98, width * (LASSO / max(points, 1)) ** 0.5)
-    return times, held
+    ends = [0.5 + shift - 0.49 * size, 0.5 + shift + 0.49 * size]
+    x = [box["x"] + share * box["width"] for share in ends]
+    y = [box["y"] + share * box["height"] for share in ends]
+    drag(page, [(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1]), (x[0], y[0])])
 
 
 def chosen(page: Page) -> int:

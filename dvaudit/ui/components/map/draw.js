@@ -118,6 +118,15 @@ function simplified(line, slack) {
   return [...simplified(line.slice(0, at + 1), slack).slice(0, -1), ...simplified(line.slice(at), slack)]
 }
 
+// Of a closed polygon, in square steps.
+function area(vertices) {
+  const twice = vertices.reduce((sum, [x, y], i) => {
+    const [nextX, nextY] = vertices[(i + 1) % vertices.length]
+    return sum + x * nextY - nextX * y
+  }, 0)
+  return Math.abs(twice) / 2
+}
+
 function shortened(line, most, slack) {
   let found = simplified(line, slack)
   for (let width = slack; found.length > most; width *= 1.5) found = simplified(line, width)

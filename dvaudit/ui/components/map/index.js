@@ -163,7 +163,16 @@ class Mount {
     const kept = shortened(line, this.data.most, 1.5 / this.view.scale)
     const whole = kept.map((vertex) => vertex.map(
       (part) => Math.round(Math.min(Math.max(part, 0), this.data.side))))
-    if (whole.length < 3) { this.later(); return }
+    // A line beside the map, cut off at its edge, encloses nothing and would change nothing.
+    if (whole.length < 3 || area(whole) < 1) {
+      this.say('There is nothing in that region')
+      this.later()
+      return
+    }
+    if (JSON.stringify(whole) === JSON.stringify(this.data.polygon)) {
+      this.later()
+      return
+    }
     this.say('Choosing …')
     this.trigger('lasso', whole)
   }
