@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dvaudit import audits
-from dvaudit.core.places import Places
+from dvaudit.core.places import places_of
 from dvaudit.findings.board import Board
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
@@ -25,4 +25,4 @@ def review_board(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> Board
 def _board(
     root: str, dataset_id: str, created: float, fingerprint: str, _frame: pd.DataFrame
 ) -> Board:
-    return Board(Places(_frame["id"]))
+    return Board(places_of(_frame))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.places import places_of
 from dvaudit.findings import atypical
 from dvaudit.ui.map_regions import Lasso, inside
 
@@ -131,17 +132,6 @@ class Columns:
     _orders: dict[tuple[str, bool], NDArray[np.int64]] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def ids(self) -> pd.Index:
-        """The ids as an index, which finds positions by a hash table."""
-        index: pd.Index = pd.Index(self.frame["id"])
-        return index
-
-    def positions(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        """Return the positions of ids, -1 for one that is not there."""
-        wanted = pd.Index(pd.Series(list(ids), dtype=self.frame["id"].dtype))
-        return np.asarray(self.ids.get_indexer(wanted), dtype=np.int64)
-
-    @cached_property
     def ranked(self) -> bool:
         """Whether samples have a rank of suspicion; those of unlabelled data have none."""
         return _any_finite(self.frame, SUSPICION)
@@ -164,7 +154,7 @@ class Columns:
         """Return (n,) what was decided of each sample, as an index into JUDGED."""
         found = np.zeros(len(self.frame), dtype=np.int8)
         if decisions:
-            at = self.positions(list(decisions))
+            at = places_of(self.frame).find(list(decisions))
             codes = [_CODES[decision.verdict] for decision in decisions.values()]
             found[at[at >= 0]] = np.array(codes, dtype=np.int8)[at >= 0]
         return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvaudit.core import places
-from dvaudit.core.places import Places
+from dvaudit.core.places import Places, places_of
 
 NAMES = st.lists(st.text(max_size=6), unique=True, max_size=30)
 
@@ -26,3 +28,15 @@ def test_ids_with_equal_hashes_are_told_apart(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(places, "_hashes", lambda names: np.full(len(names), 7, dtype=np.uint64))
     found = Places(pd.Series(["a", "b", "c"])).find(["c", "x", "a"])
     assert found.tolist() == [2, -1, 0]
+
+
+def test_a_table_has_one_set_of_places_for_as_long_as_it_is_there() -> None:
+    frame = pd.DataFrame({"id": ["a", "b"]})
+    kept = places_of(frame)
+    assert places_of(frame) is kept
+    assert kept.find(["b"]).tolist() == [1]
+    assert places_of(pd.DataFrame({"id": ["b"]})).find(["b"]).tolist() == [0]
+    held = len(places._held)
+    del frame, kept
+    gc.collect()
+    assert len(places._held) == held - 1
