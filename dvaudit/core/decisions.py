@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dvaudit.core.people import folded
+
 
 class Verdict(StrEnum):
     KEEP = "keep"
@@ -73,4 +75,5 @@ class Assignment:
 
     def of(self, reviewer: str) -> tuple[str, ...]:
         """Return a reviewer's part, in order; empty for somebody without one."""
-        return self.parts.get(reviewer, ())
+        who = folded(reviewer)
+        return next((part for name, part in self.parts.items() if folded(name) == who), ())
