@@ -146,7 +146,7 @@ class Columns:
             unranked = column == SUSPICION and not self.ranked
             first = value_columns(self.frame)[:1] if unranked else []
             values = numbers(self.frame, first[0] if first else column)
-            known = np.argsort(-values if descending else values, kind="stable")
+            known = _ordered(-values if descending else values)
             self._orders[column, descending] = known
         return known
 
@@ -158,6 +158,24 @@ class Columns:
             codes = [_CODES[decision.verdict] for decision in decisions.values()]
             found[at[at >= 0]] = np.array(codes, dtype=np.int8)[at >= 0]
         return found
+
+
+def _ordered(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the stable order of values, NaN last; ranks 1, 2, ... are only put in their places."""
+    there = np.flatnonzero(np.isfinite(values))
+    places = values[there].astype(np.int64) - 1
+    missing = np.flatnonzero(np.isnan(values))
+    within = len(there) and places.min() >= 0 and places.max() < len(there)
+    if (
+        not within
+        or len(there) + len(missing) < len(values)
+        or (places + 1 != values[there]).any()
+        or (np.bincount(places) != 1).any()
+    ):
+        return np.argsort(values, kind="stable")
+    known = np.empty(len(values), dtype=np.int64)
+    known[places], known[len(there) :] = there, missing
+    return known
 
 
 def numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:

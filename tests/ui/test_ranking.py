@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings import CutBy, CutOff, flags
+from dvaudit.ui import ranking
 from dvaudit.ui.filter_columns import cell_search
 from dvaudit.ui.map_regions import Lasso
 from dvaudit.ui.ranking import (
@@ -195,3 +197,18 @@ def test_the_queue_skips_what_was_reviewed_before_but_keeps_what_was_just_now() 
     assert review_queue(FRAME, FLAGGED, decided).tolist() == [0]
     assert review_queue(FRAME, FLAGGED, decided, here={"B.3"}).tolist() == [2, 0]
     assert review_queue(FRAME, FLAGGED, decided, reviewed=True).tolist() == [2, 0]
+
+
+@given(
+    st.lists(
+        st.one_of(st.integers(1, 6).map(float), st.sampled_from([np.nan, 0.5, -1.0, np.inf])),
+        max_size=12,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_ranks_are_ordered_as_any_values(values: list[float], random: Random) -> None:
+    ranks = [float(rank) for rank in range(1, len(values) + 1)] + [np.nan] * 3
+    random.shuffle(ranks)
+    for numbers in (values, ranks):
+        expected = np.argsort(np.array(numbers), kind="stable")
+        np.testing.assert_array_equal(ranking._ordered(np.array(numbers)), expected)
