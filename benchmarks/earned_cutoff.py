@@ -1,7 +1,9 @@
 """Coverage and bias of what verdicts earn: error rates, errors left, "review m more for 95 %".
 
 Synthetic audits with known wrong labels are reviewed in three ways: from the most suspicious on,
-only a random audit sample, and both. Run: python benchmarks/earned_cutoff.py [--repeats 200].
+only a random audit sample, and both. `told` is how often the verdicts' estimate of the error rate
+replaces the methods' own (`earning.rate_to_go_by`), `headline` the estimate then shown; biases and
+widths are in units of the true rate. Run: python benchmarks/earned_cutoff.py [--repeats 200].
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dvaudit.earning import rate_to_go_by
+from dvaudit.findings import ErrorRate
 from dvaudit.findings.audit_sample import audit_sample
 from dvaudit.findings.earned import Earned, Estimate, ReviewOrder, earned, review_order
 
@@ -56,9 +60,30 @@ def reviewed(
     judged = np.union1d(np.flatnonzero(ranks <= top), drawn)
     none = np.zeros(0, dtype=np.int64)
     # What the methods estimate themselves is off by up to a third.
-    rate = float(wrong.mean() * np.random.default_rng([seed, 3]).uniform(0.67, 1.5))
+    rate = _methods(wrong, seed).rate
     found = earned(order, judged, wrong[judged], none, drawn, rate=rate)
     return order, judged, found
+
+
+def _methods(wrong: Bools, seed: int) -> ErrorRate:
+    """The methods' own estimate: off by up to a third, its interval that of 600 sure samples."""
+    rate = float(wrong.mean() * np.random.default_rng([seed, 3]).uniform(0.67, 1.5))
+    half = 1.96 * np.sqrt(rate * (1 - rate) / 600)
+    return ErrorRate(rate, max(rate - half, 0.0), rate + half, "")
+
+
+def _headline(wrong: Bools, found: Earned, seed: int) -> dict[str, float]:
+    methods, truth = _methods(wrong, seed), wrong.mean()
+    shown = rate_to_go_by(found, methods)
+    assert shown.rate is not None
+    assert methods.rate is not None
+    verdicts = found.by_order if found.combined is None else found.combined
+    return {
+        "told": float(shown != methods),
+        "methods_off": abs(methods.rate - truth) / truth,
+        "verdicts_off": np.nan if verdicts is None else abs(verdicts.value - truth) / truth,
+        "headline_off": abs(shown.rate - truth) / truth,
+    }
 
 
 def compare(name: str, samples: int, rate: float, top: float, audit: int, repeats: int) -> dict:
@@ -69,7 +94,7 @@ def compare(name: str, samples: int, rate: float, top: float, audit: int, repeat
         wrong = rng.random(samples) < rate
         scores = SCORES[name](rng, wrong)
         order, judged, found = reviewed(wrong, scores, round(top * wrong.sum()), audit, seed)
-        rows.append(_row(order, judged, wrong, found))
+        rows.append(_row(order, judged, wrong, found) | _headline(wrong, found, seed))
     means = pd.DataFrame(rows).mean().to_dict()
     return {"scores": name, "rate": rate, "top": top, "audit": audit, **means}
 
@@ -108,7 +133,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--samples", type=int, default=12_000)
     given = parser.parse_args()
-    plans = [(0.5, 0), (1.0, 0), (1.5, 0), (0.0, 200), (0.5, 100), (1.0, 100), (1.0, 300)]
+    plans = [(0.2, 0), (0.5, 0), (1.0, 0), (1.5, 0), (0.0, 200), (0.5, 100), (1.0, 100), (1.0, 300)]
     rows = [
         compare(name, given.samples, rate, top, audit, given.repeats)
         for name in SCORES

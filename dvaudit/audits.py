@@ -20,6 +20,7 @@ from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.errors import NotFoundError, UnsuitableDataError
 from dvaudit.core.machine import Cost, this_machine
 from dvaudit.core.progress import Progress, part, silent
+from dvaudit.cuts import cut_changes, cut_file, export_cut, pruned_ids, pruned_positions
 from dvaudit.dynamics import followed, live_watch, phases_of, store_audit, trace_of, traced
 from dvaudit.earning import draw_audit_sample, earned_so_far, error_rate
 from dvaudit.exporting import Product, Unjudged, planned_changes, unjudged_suggestions
@@ -35,15 +36,7 @@ from dvaudit.influences import (
 from dvaudit.maps import map_points, map_refusal, map_runs, maps_of, start_map
 from dvaudit.patches import apply_patch, apply_stored, fit_stored, read_patch
 from dvaudit.pipeline import Audit, audit, value
-from dvaudit.prunings import (
-    cut_changes,
-    estimate_pruning,
-    export_cut,
-    pruned_ids,
-    pruned_positions,
-    prunings_of,
-    start_pruning,
-)
+from dvaudit.prunings import estimate_pruning, prunings_of, start_pruning
 from dvaudit.readers import Preview, load, preview
 from dvaudit.reports import Choice
 from dvaudit.reviewing import (
@@ -57,7 +50,7 @@ from dvaudit.reviewing import (
     unassign,
     undo,
 )
-from dvaudit.selftests import kinds_for, selftests_of, start_selftest
+from dvaudit.selftests import kinds_for, selftests_of, start_selftest, takes_pictures
 from dvaudit.store import DatasetStatus, RunKind, RunRecord, Workspace
 from dvaudit.stored import (
     Neighbour,
@@ -90,6 +83,7 @@ __all__ = [
     "bring_up_to_date",
     "cancel",
     "cut_changes",
+    "cut_file",
     "decide",
     "decide_many",
     "decisions",
@@ -147,6 +141,7 @@ __all__ = [
     "start_sample",
     "start_selftest",
     "start_training",
+    "takes_pictures",
     "trace_of",
     "traced",
     "trainings_of",
@@ -345,14 +340,19 @@ def export(
     """
     wanted = Product(product)
     changes = planned_changes(ws, dataset_id, run_id, with_suggestions=with_suggestions)
-    folder = ws.root / "exports" / dataset_id / (run_id or "data")
-    if wanted is Product.DATASET:
-        return exporting.write_dataset(load_stored(ws, dataset_id), changes, folder)
-    if wanted is Product.PATCH:
-        return patches.write_stored_patch(ws, dataset_id, changes, folder)
-    if run_id is None:
-        raise NotFoundError(f"The {wanted} comes from an audit; run one first.")
-    return exporting.write_product(ws, ws.run(run_id), wanted, changes, folder, choice)
+    asked = exporting.state_of(ws, dataset_id, run_id, changes, choice)
+
+    def write(folder: Path) -> Path:
+        if wanted is Product.DATASET:
+            return exporting.write_dataset(load_stored(ws, dataset_id), changes, folder)
+        if wanted is Product.PATCH:
+            return patches.write_stored_patch(ws, dataset_id, changes, folder)
+        if run_id is None:
+            raise NotFoundError(f"The {wanted} comes from an audit; run one first.")
+        return exporting.write_product(ws, ws.run(run_id), wanted, changes, folder, choice)
+
+    place = ws.exports / dataset_id / (run_id or "data")
+    return exporting.in_own_folder(place, wanted.value, asked, write)
 
 
 def add_sample(ws: Workspace) -> str:

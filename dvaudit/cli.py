@@ -156,15 +156,22 @@ def apply_command(
 ) -> None:
     """Apply verdicts to a newer copy of the data, and list what does not fit."""
     fitted = audits.apply_patch(data, patch)
-    for line in fitted.lines():
-        typer.echo(line)
-    refused = sum(item.outcome.is_refused for item in fitted.fit.items)
-    if strict and refused:
+    refused, every = fitted.refused, len(fitted.fit.items)
+    if refused and (strict or refused == every):
+        for line in fitted.lines(saved=False):
+            typer.echo(line)
+        if refused == every:
+            raise DvauditError(
+                f"None of {count(every, 'verdict')} fits {fitted.data.name}: nothing is written. "
+                "Apply the patch to a copy of the data it was made on, with the same columns."
+            )
         raise DvauditError(
             f"{count(refused, 'verdict does', 'verdicts do')} not fit, and --strict was given: "
             "nothing is written."
         )
     written = fitted.save(out)
+    for line in fitted.lines():
+        typer.echo(line)
     typer.echo(f"Written to {out}: {', '.join(item.name for item in written)}")
 
 

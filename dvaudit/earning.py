@@ -17,17 +17,16 @@ import pandas as pd
 
 from dvaudit.core.decisions import Verdict
 from dvaudit.core.errors import UnsuitableDataError
-from dvaudit.core.places import Places
+from dvaudit.core.places import Places, places_of
 from dvaudit.findings import ErrorRate, flags
 from dvaudit.findings.audit_sample import AUDIT_SIZE, audit_sample
 from dvaudit.findings.earned import ReviewOrder, earned, review_order
-from dvaudit.findings.earned_types import Earned
+from dvaudit.findings.earned_types import Earned, Estimate
 from dvaudit.store import AuditSample, RunRecord, Workspace
 
-ENOUGH_VERDICTS: Final = 30  # from here on the verdicts' estimate takes the place of the methods'
+ENOUGH_VERDICTS: Final = 30  # before, the verdicts' estimate never replaces the methods'
 STRATA: Final = 10
 _HELD: Final = 4
-_WRONG: Final = (Verdict.RELABEL, Verdict.DROP)
 
 
 def draw_audit_sample(
@@ -94,7 +93,8 @@ def earned_so_far(
     known = positions >= 0  # a verdict may be on a sample of an earlier content
     verdicts = [item.verdict for item in made.values()]
     doubtful = np.array([verdict is Verdict.UNSURE for verdict in verdicts], dtype=bool)
-    wrong = np.array([verdict in _WRONG for verdict in verdicts], dtype=bool)
+    wrong = np.array([verdict is Verdict.RELABEL for verdict in verdicts], dtype=bool)
+    dropped = np.array([verdict is Verdict.DROP for verdict in verdicts], dtype=bool)
     drawn = ws.audit_sample(run.id)
     found = earned(
         basis.order,
@@ -102,10 +102,11 @@ def earned_so_far(
         wrong[known & ~doubtful],
         positions[known & doubtful].astype(np.int64),
         np.asarray(drawn.positions if drawn else (), dtype=np.int64),
+        dropped=dropped[known & ~doubtful],
         rate=summary["error_rate"]["rate"],
         separately=separately,
     )
-    return found, _judged_rate(found, ErrorRate(**summary["error_rate"]))
+    return found, rate_to_go_by(found, ErrorRate(**summary["error_rate"]))
 
 
 def error_rate(
@@ -115,40 +116,72 @@ def error_rate(
     frame: pd.DataFrame | None = None,
     summary: Mapping[str, Any] | None = None,
 ) -> ErrorRate:
-    """Return the estimated share of wrong labels of an audit: by verdicts once there are 30.
+    """Return the estimated share of wrong labels of an audit: the methods' own, or by verdicts.
 
-    Until then, and where the verdicts were on samples of a person's choice, it is the methods'
-    own estimate. Arguments as of `earned_so_far`.
+    A label is wrong where a person replaced it; dropped samples count as not wrong. The verdicts'
+    estimate is taken once all samples are judged, or 30 of a random audit sample, or 30 of the
+    first in order of review if its interval is then no wider than the methods' own. Arguments as of
+    `earned_so_far`.
     """
     summary = ws.run_summary(run.id) if summary is None else summary
-    if len(ws.decisions(run.dataset_id)) < ENOUGH_VERDICTS:
+    if len(ws.decisions(run.dataset_id)) < min(ENOUGH_VERDICTS, int(summary["labelled"])):
         return ErrorRate(**summary["error_rate"])
     return earned_so_far(ws, run, frame=frame, summary=summary)[1]
 
 
-def _judged_rate(found: Earned, methods: ErrorRate) -> ErrorRate:
-    """Return the estimate to go by: `methods` until 30 verdicts tell of samples not judged."""
-    top = len(found.top_wrong)
-    if found.combined is not None and max(top, found.audited) >= ENOUGH_VERDICTS:
-        estimate = found.combined
+def rate_to_go_by(found: Earned, methods: ErrorRate) -> ErrorRate:
+    """Return the estimate to go by; see `error_rate`."""
+    if found.counted_all:
         how = (
-            f"Estimated from verdicts: {found.found:,} wrong labels among {found.judged:,} judged "
-            f"samples. Of the {found.ranked:,} ranked samples, the first {found.top:,} in order of "
-            f"review are counted; {found.audited:,} drawn at random tell of the others, with a "
-            "curve that falls along the order. 95 % interval; verdicts are taken to be right."
+            f"Counted: all {found.ranked:,} ranked samples are judged, and {found.found:,} labels "
+            f"were wrong, that is relabelled.{_dropped(found)} Verdicts are taken to be right."
         )
-    elif found.by_order is not None and top >= ENOUGH_VERDICTS:
-        estimate = found.by_order
+        note = "counted" if found.dropped else f"counted: all {found.judged:,} judged"
+        return ErrorRate(found.found / found.ranked, None, None, how, note + _beside(found))
+    top = len(found.top_places)
+    estimate = found.by_order if found.combined is None else found.combined
+    if estimate is None or max(top, found.audited) < ENOUGH_VERDICTS:
+        return methods
+    if found.audited < ENOUGH_VERDICTS and _wider(estimate, methods):
+        return methods
+    said = (
+        f"Estimated from verdicts: {found.found:,} wrong labels, that is relabelled ones, among "
+        f"{found.judged:,} judged samples.{_dropped(found)} Of the {found.ranked:,} ranked "
+        f"samples, the first {found.top:,} in order of review are counted"
+    )
+    if found.combined is not None:
         how = (
-            f"Estimated from verdicts: {found.found:,} wrong labels among {found.judged:,} judged "
-            f"samples. Of the {found.ranked:,} ranked samples, the first {found.top:,} in order of "
-            "review are counted, and a curve that falls along the order, from the methods' own "
-            "estimate, tells of the others. Wrong labels that no method sees are not in it: judge "
-            "a random audit sample for those. 95 % interval; verdicts are taken to be right."
+            f"{said}; {found.audited:,} drawn at random tell of the others, with a curve that "
+            "falls along the order."
         )
     else:
-        return methods
-    return ErrorRate(estimate.value, estimate.low, estimate.high, how)
+        how = (
+            f"{said}, and a curve that falls along the order, from the methods' own estimate, "
+            "tells of the others. Wrong labels that no method sees are not in it: judge a random "
+            "audit sample for those."
+        )
+    how += " 95 % interval; verdicts are taken to be right."
+    note = f"from {found.judged:,} verdicts{_beside(found)}"
+    return ErrorRate(estimate.value, estimate.low, estimate.high, how, note)
+
+
+def _wider(estimate: Estimate, methods: ErrorRate) -> bool:
+    if methods.low is None or methods.high is None:
+        return False
+    return estimate.high - estimate.low > methods.high - methods.low
+
+
+def _dropped(found: Earned) -> str:
+    if not found.dropped:
+        return ""
+    return (
+        f" Dropped samples, {found.dropped:,} of them, count as not wrong: dropping says nothing "
+        "against a label."
+    )
+
+
+def _beside(found: Earned) -> str:
+    return ", drops not wrong" if found.dropped else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +206,7 @@ def _basis(ws: Workspace, run: RunRecord, frame: pd.DataFrame | None) -> _Basis:
         same_run = next((basis for name, basis in _bases.items() if name[:4] == stem), None)
     if held is None:
         samples = ws.run_samples(run.id) if frame is None else frame
-        ids = same_run.ids if same_run else Places(samples["id"])
+        ids = same_run.ids if same_run else places_of(samples)
         held = _Basis(ids, review_order(_ranks(samples), flags(samples, cut)))
     with _lock:
         _bases[key] = held

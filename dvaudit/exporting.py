@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +20,7 @@ from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings import CutOff, at_cut_off, flags
 from dvaudit.reports import Choice
 from dvaudit.reports.files import CORRECTION_COLUMNS
-from dvaudit.store import RunRecord, Workspace
+from dvaudit.store import RunKind, RunRecord, Workspace
 
 
 class Product(StrEnum):
@@ -29,6 +34,7 @@ class Product(StrEnum):
     REPORT_JSON = "report-json"
 
 
+KEPT_EXPORTS = 6  # of each product of a run, for people who prepare files at the same time
 MANY_FLAGS = 1.5  # times the labels estimated to be wrong: most flags may then be on right ones
 
 
@@ -110,6 +116,54 @@ def unjudged_suggestions(ws: Workspace, dataset_id: str, run_id: str) -> Unjudge
         rate.rate,
         summary["labelled"],
     )
+
+
+def told(decisions: Mapping[str, Decision]) -> list[str]:
+    """Return decisions as lines of text that do not depend on their order."""
+    return sorted(f"{d.sample_id}\t{d.verdict}\t{d.label}" for d in decisions.values())
+
+
+def state_of(
+    ws: Workspace,
+    dataset_id: str,
+    run_id: str | None,
+    decisions: Mapping[str, Decision],
+    choice: Choice | None = None,
+) -> tuple[object, ...]:
+    """Return what a product depends on: decisions, cut-off, verdicts of all, prunings, choice."""
+    newest = next(iter(ws.runs(dataset_id, RunKind.PRUNING)), None)
+    wanted = choice or Choice()
+    return (
+        *told(decisions),
+        None if run_id is None else ws.cut_off(run_id),
+        sum(ws.versions(dataset_id).values()),
+        None if newest is None else (newest.id, str(newest.status)),
+        sorted(map(str, wanted.sections)),
+        wanted.shown,
+    )
+
+
+def in_own_folder(
+    place: Path, kind: str, asked: tuple[object, ...], write: Callable[[Path], Path]
+) -> Path:
+    """Return the file that `write` makes in a folder it is given, complete or absent.
+
+    It lies in a folder of `place` named by its kind and a stamp of what was asked for, so that
+    nobody takes away what somebody else prepared. The newest KEPT_EXPORTS of a kind are kept.
+    """
+    stamp = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
+    folder = place / f"{kind}-{stamp}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".draft-", dir=folder) as draft:
+        made = write(Path(draft))
+        target = made.replace(folder / made.name)
+    os.utime(folder)
+    named = re.compile(re.escape(kind) + "-[0-9a-f]{12}")
+    others = [path for path in place.iterdir() if named.fullmatch(path.name) and path != folder]
+    others.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in others[KEPT_EXPORTS - 1 :]:
+        shutil.rmtree(path, ignore_errors=True)
+    return target
 
 
 def write_dataset(data: Dataset, decisions: Mapping[str, Decision], folder: Path) -> Path:

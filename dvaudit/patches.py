@@ -56,11 +56,20 @@ class PatchedData:
         corrected = readers.write_corrected(self.data, self.decisions, where)
         return [corrected, reports.write_csv(self.to_frame(), where / "patch-result.csv")]
 
-    def lines(self) -> list[str]:
-        """Return the outcome in sentences, refused verdicts with the first few ids."""
-        counts = self.fit.counts()
+    @property
+    def refused(self) -> int:
+        """How many verdicts of the patch are lost unless a person looks."""
+        return sum(item.outcome.is_refused for item in self.fit.items)
+
+    def lines(self, *, saved: bool = True) -> list[str]:
+        """Return the outcome in sentences, refused verdicts with the first few ids.
+
+        Args:
+            saved: the corrected copy is written; otherwise the verdicts fit, and are not applied.
+        """
+        counts, done = self.fit.counts(), "are applied" if saved else "fit"
         said = [f"{counts[Outcome.APPLIED] + counts[Outcome.MOVED]:,} of {len(self.fit.items):,} "
-                "verdicts are applied."]  # fmt: skip
+                f"verdicts {done}."]  # fmt: skip
         for outcome, words in OUTCOME_WORDS.items():
             if outcome is not Outcome.APPLIED and counts[outcome]:
                 named = [item.row.id for item in self.fit.items if item.outcome is outcome]

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dvaudit import exporting, valuators
+from dvaudit import valuators
 from dvaudit.core.dataset import Dataset, Task
-from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.device import resolve_device
-from dvaudit.core.errors import NotFoundError, SettingsError, UnsuitableDataError
+from dvaudit.core.errors import SettingsError, UnsuitableDataError
 from dvaudit.core.machine import Cost, available_memory, this_machine
 from dvaudit.core.progress import Progress, part
-from dvaudit.findings.pruning import Proxy, Series, cut_grid, removal_order, window_grid
+from dvaudit.findings.pruning import (
+    Proxy,
+    Series,
+    cut_grid,
+    known,
+    removal_order,
+    window_grid,
+)
 from dvaudit.findings.pruning_curves import (
     MOST_HELD_OUT,
     MOST_TRAINED,
@@ -36,7 +40,6 @@ from dvaudit.models.proxy_size import proxy_seconds
 from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.stored import load_stored, load_trusted, queue, ready
 
-Choice = TypeVar("Choice", bound=StrEnum)
 CONSENSUS = "consensus"
 MOST_SEEDS = 10
 LEAST_SAMPLES = 20  # with a value
@@ -79,11 +82,11 @@ def start_pruning(
     """
     audit = finished_audit(ws, run_id)
     record = ready(ws, audit.dataset_id)
-    values_of(ws.run_samples(run_id), valuator)
-    wanted = [_known(Series, item) for item in series]
+    require_enough(ws, run_id, valuator)
+    wanted = [known(Series, item) for item in series]
     if not wanted or len(set(wanted)) < len(wanted):
         raise SettingsError("Choose one or more different orders to prune in.")
-    model = _known(Proxy, proxy)
+    model = known(Proxy, proxy)
     if record.task is Task.REGRESSION and model is Proxy.LOGISTIC:
         raise SettingsError("Logistic regression predicts classes; choose kernel ridge or the net.")
     if record.task is Task.REGRESSION and balanced:
@@ -136,6 +139,22 @@ def values_of(samples: pd.DataFrame, valuator: str) -> NDArray[np.float64]:
     return np.asarray(numbers.to_numpy(dtype=float, na_value=np.nan))
 
 
+def require_enough(ws: Workspace, run_id: str, valuator: str) -> None:
+    """Refuse a pruning of fewer than LEAST_SAMPLES samples with a label and a value.
+
+    Raises:
+        SettingsError: a method that the audit did not run.
+        UnsuitableDataError: too few samples.
+    """
+    samples = ws.run_samples(run_id)
+    usable = np.isfinite(values_of(samples, valuator)) & samples["given_label"].notna().to_numpy()
+    if (found := int(usable.sum())) < LEAST_SAMPLES:
+        raise UnsuitableDataError(
+            f"{found:,} samples have a label and a value by {valuator!r}; pruning needs at least "
+            f"{LEAST_SAMPLES}. Choose other values, or label more samples."
+        )
+
+
 def finished_audit(ws: Workspace, run_id: str) -> RunRecord:
     """Return the record of a finished audit of labelled data.
 
@@ -159,13 +178,20 @@ def estimate_pruning(
     ws: Workspace,
     run_id: str,
     *,
+    valuator: str | None = None,
     series: Sequence[Series | str] = (Series.LOWEST, Series.HIGHEST),
     proxy: Proxy | str = Proxy.KERNEL,
     seeds: int = 3,
     steps: int = 18,
     width: float = 0.1,
 ) -> Cost:
-    """Return what a pruning would cost, its feature vectors being in the cache."""
+    """Return what a pruning would cost, its feature vectors being in the cache.
+
+    Raises:
+        UnsuitableDataError: `valuator` is given and has valued too few samples.
+    """
+    if valuator is not None:
+        require_enough(ws, run_id, valuator)
     record, machine = ready(ws, ws.run(run_id).dataset_id), this_machine()
     dimensions = int(ws.run_summary(run_id)["record"]["features"]["dimensions"])
     classes = len(record.class_names)
@@ -333,68 +359,3 @@ def _held_out_words(given: str | None, judged: int) -> str:
     if judged:
         return f"{said}, except where the {judged:,} verdicts that change a label are applied."
     return f"{said}: removing wrong labels then gains less on the chart than it does in truth."
-
-
-# A cut
-
-
-def pruned_positions(
-    ws: Workspace, run_id: str, series: Series | str, removed: int, *, offset: int = 0
-) -> NDArray[np.int64]:
-    """Return the positions of the samples that a cut removes, in order of removal.
-
-    Args:
-        removed: how many; of a window its width.
-        offset: places before a window.
-
-    Raises:
-        NotFoundError: a series that the run did not follow, or more samples than there are.
-    """
-    wanted = _known(Series, series)
-    order = ws.run_array(run_id, f"order-{wanted.slug}")[0]
-    if not 0 <= offset <= offset + removed <= len(order):
-        raise NotFoundError(
-            f"Run {run_id} ranks {len(order):,} samples; it has no cut of {removed:,} from place "
-            f"{offset:,}."
-        )
-    return np.array(order[offset : offset + removed], dtype=np.int64)
-
-
-def pruned_ids(
-    ws: Workspace, run_id: str, series: Series | str, removed: int, *, offset: int = 0
-) -> list[str]:
-    """Return the ids of the samples that a cut removes, in order of removal."""
-    positions = pruned_positions(ws, run_id, series, removed, offset=offset)
-    return [str(name) for name in ws.run_samples(run_id)["id"].to_numpy()[positions]]
-
-
-def cut_changes(
-    ws: Workspace, run_id: str, series: Series | str, removed: int, *, offset: int = 0
-) -> dict[str, Decision]:
-    """Return the standing verdicts, and a drop for each sample that a cut removes."""
-    ids = pruned_ids(ws, run_id, series, removed, offset=offset)
-    standing = ws.decisions(ws.run(run_id).dataset_id)
-    return {**standing, **{name: Decision(name, Verdict.DROP) for name in ids}}
-
-
-def export_cut(
-    ws: Workspace, run_id: str, series: Series | str, removed: int, *, offset: int = 0
-) -> Path:
-    """Write the dataset without the samples of a cut, in its original format; return the file.
-
-    Standing verdicts are applied to what is left.
-    """
-    changes = cut_changes(ws, run_id, series, removed, offset=offset)
-    dataset_id = ws.run(run_id).dataset_id
-    name = f"{_known(Series, series).slug}-{offset}-{removed}"
-    folder = ws.exports / dataset_id / run_id / name
-    return exporting.write_dataset(load_stored(ws, dataset_id), changes, folder)
-
-
-def _known(kind: type[Choice], name: str) -> Choice:
-    try:
-        return kind(name)
-    except ValueError:
-        raise SettingsError(
-            f"There is no {name!r} to choose; choose from: {', '.join(kind)}."
-        ) from None

@@ -96,6 +96,12 @@ def cannot_ask(ws: Workspace, run_id: str) -> str:
         return f"Run {run_id} has not finished."
     if METHOD not in ws.run(run_id).params.get("valuators", ()):
         return f"Audit {run_id} has not run {METHOD}."
+    if trusted_is_gone(ws, run_id):
+        return (
+            "Its features were made from the data and the trusted set together, and the trusted "
+            "set is not in the workspace any more, so new samples cannot be described alike. Run "
+            "the audit again with another trusted set; what was answered before stays."
+        )
     record = record_of(ws, run_id)
     if "end" not in record:
         return "The audit was made before dvaudit kept the end of a run; run it again."
@@ -104,6 +110,12 @@ def cannot_ask(ws: Workspace, run_id: str) -> str:
         said = next((text for text in kept if text), "The audit kept no embeddings.")
         return f"{said} Then run the audit again."
     return ""
+
+
+def trusted_is_gone(ws: Workspace, run_id: str) -> bool:
+    """True where an audit was given a trusted set that the workspace no longer has."""
+    trusted = ws.run(run_id).params.get("trusted")
+    return trusted is not None and trusted not in {record.id for record in ws.datasets()}
 
 
 def questions_of(ws: Workspace, run_id: str) -> tuple[RunRecord, ...]:

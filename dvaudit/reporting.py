@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 from PIL import Image
 
-from dvaudit import earning
+from dvaudit import earning, valuators
 from dvaudit.core.dataset import Dataset, Kind
 from dvaudit.core.decisions import Decision
 from dvaudit.core.pictures import open_image
@@ -22,12 +21,12 @@ from dvaudit.findings import (
     classes_at,
     confusions_among,
 )
+from dvaudit.findings.pruning import Series, order_words
 from dvaudit.reports import LEAST_SHOWN, Report
+from dvaudit.reports.listed import pictured, top_samples
 from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.store.frames import SAMPLE_COLUMNS
 
-PICTURED_DUPLICATES = 90  # as many as the report lists
-PICTURED_DECISIONS = 200
 PICTURE_SIZE = 128  # pixels, of the longer side
 # A picture comes at most twice, among the most suspicious and among the decisions: 700 of these
 # and the duplicates, in base64, stay below 8 MB.
@@ -101,11 +100,12 @@ def stored_report(
         classes = classes_at(classes, samples, dataset.task)
         confusions = confusions_among(samples, dataset.task)
     decisions = ws.decisions(dataset.id)
-    applied = {**(changes or {}), **decisions}
+    suggested = {name: made for name, made in (changes or {}).items() if name not in decisions}
+    curves, curve_names = _curves(ws, run)
     pictures, rows = {}, {}
     if dataset.kind is Kind.IMAGE:
         read = ws.thumbnails(dataset.id).read
-        pictures = _pictures(samples, duplicates, applied, read, shown)
+        pictures = _pictures(samples, duplicates, {**suggested, **decisions}, read, shown)
     else:
         table = ws.samples(dataset.id)
         rows = _rows(samples, table.drop(columns=list(SAMPLE_COLUMNS)), shown)
@@ -122,9 +122,10 @@ def stored_report(
         error_rate=earning.error_rate(ws, run, frame=samples, summary=summary),
         record=summary["record"],
         decisions=decisions,
-        suggested={name: made for name, made in applied.items() if name not in decisions},
+        suggested=suggested,
         history=ws.history(dataset.id),
-        curves=_curves(ws, run),
+        curves=curves,
+        curve_names=curve_names,
         thumbnails=pictures,
         rows=rows,
         notes=tuple(summary["notes"]),
@@ -133,12 +134,15 @@ def stored_report(
     )
 
 
-def _curves(ws: Workspace, run: RunRecord) -> pd.DataFrame | None:
-    """Return the curves of the newest finished pruning run of an audit; None for none."""
+def _curves(ws: Workspace, run: RunRecord) -> tuple[pd.DataFrame | None, dict[str, str]]:
+    """Return the curves of the newest finished pruning run of an audit, None for none; and what
+    the pages call its orders."""
     for made in ws.runs(run.dataset_id, RunKind.PRUNING):
         if made.status is RunStatus.DONE and made.params.get("audit") == run.id:
-            return ws.run_table(made.id, "curves")
-    return None
+            hard = valuators.measures_hardness(made.params.get("valuator", ""))
+            names = {series.value: order_words(series, hard=hard)[0] for series in Series}
+            return ws.run_table(made.id, "curves"), names
+    return None, {}
 
 
 def _pictures(
@@ -148,22 +152,15 @@ def _pictures(
     read: Callable[[int], bytes],
     shown: int,
 ) -> dict[str, str]:
-    """Return small pictures as data URIs by id: of the most suspicious samples, of the first
-    duplicates, and of samples somebody decided on."""
-    found = dict.fromkeys(
-        [
-            *_ranked_ids(samples, shown),
-            *duplicates["id"].head(PICTURED_DUPLICATES),
-            *itertools.islice(decisions, PICTURED_DECISIONS),
-        ]
-    )
+    """Return small pictures as data URIs, by id, of the samples that a report shows."""
+    found = set(pictured(samples, duplicates, decisions, shown))
     positions = {name: at for at, name in enumerate(samples["id"]) if name in found}
     return {name: _data_uri(_small(read(at))) for name, at in positions.items()}
 
 
 def _rows(samples: pd.DataFrame, table: pd.DataFrame, shown: int) -> dict[str, str]:
     """Return the first features as text, by id, of the most suspicious samples."""
-    wanted = set(_ranked_ids(samples, shown))
+    wanted = set(top_samples(samples, shown)[0]["id"])
     found = {}
     for at, name in enumerate(samples["id"]):
         if name in wanted:
@@ -173,11 +170,6 @@ def _rows(samples: pd.DataFrame, table: pd.DataFrame, shown: int) -> dict[str, s
             more = f" · {rest:,} more columns" if rest > 0 else ""
             found[str(name)] = _cut(told) + more
     return found
-
-
-def _ranked_ids(samples: pd.DataFrame, shown: int) -> list[str]:
-    ranked = samples.sort_values("suspicion_rank", kind="stable", na_position="last")
-    return [str(name) for name in ranked["id"].head(shown)]
 
 
 def _cell(cell: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from dvaudit.core.decisions import Assignment, Decision, Verdict
@@ -23,15 +23,31 @@ def decide(
     reviewer: str = "",
     resolves: bool = False,
     event: str | None = None,
+    seen: int | None = None,
+    senders: Collection[str] | None = None,
 ) -> None:
     """Store a person's verdict on a sample, durably; `label` is for a relabel only.
 
     Args:
         resolves: it settles what reviewers had judged differently.
         event: names the action: one that comes again raises RepeatedEventError.
+        seen: version of the sample that the person looked at; None for whatever is there.
+        senders: the pages in a browser it comes from, whose own newer versions do not matter.
+
+    Raises:
+        OvertakenError: the same reviewer, or for one that resolves anybody, has judged the sample
+            otherwise in the meantime.
     """
     ws.decide(
-        dataset_id, sample_id, verdict, label, reviewer=reviewer, resolves=resolves, event=event
+        dataset_id,
+        sample_id,
+        verdict,
+        label,
+        seen_version=seen,
+        reviewer=reviewer,
+        resolves=resolves,
+        event=event,
+        senders=senders,
     )
 
 

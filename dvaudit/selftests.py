@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dvaudit import findings, valuators
-from dvaudit.core.dataset import Dataset, Task
+from dvaudit.core.dataset import Dataset, Kind, Task
 from dvaudit.core.device import resolve_device
 from dvaudit.core.errors import NotFoundError, SettingsError, UnsuitableDataError, some
+from dvaudit.core.joining import joined
 from dvaudit.core.machine import this_machine
-from dvaudit.core.progress import Progress, part
+from dvaudit.core.progress import Progress, part, silent
 from dvaudit.findings import Plant, Planted
+from dvaudit.findings.planting import NOISE_STRENGTH, PICTURE_NOISE
 from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.stored import latest, load_stored, load_trusted, queue, ready
 
@@ -43,7 +46,10 @@ def start_selftest(
     Args:
         share: of the labelled samples that nobody vouches for, above 0 and at most 0.5.
         kind: flips to any other class ("uniform"), along the confusions that an audit found
-            ("pairs"), or noise in the features ("noise").
+            ("pairs"), or noise in the features ("noise"): of two standard deviations in every
+            number of a table or vector; in images, whose feature vectors are valued in their place,
+            of a deviation drawn for each sample evenly from 0 to 3. Methods whose net takes
+            pictures are then left out, and named in the result.
         seeds: one round of planting and valuing for each.
         trusted: another dataset of the workspace, for the methods that need one.
         audit: whose confusions "pairs" follows; None takes the newest finished one.
@@ -59,13 +65,20 @@ def start_selftest(
     _check_numbers(share, seeds)
     if wanted not in kinds_for(record):
         raise UnsuitableDataError(
-            f"{record.name} takes no {wanted} errors: flips need classes, and noise needs vectors "
-            f"or numeric columns. Possible here: {some(kinds_for(record)) or 'none'}."
+            f"{record.name} takes no {wanted} errors: flips need classes, and noise needs images, "
+            f"vectors or numeric columns. Possible here: {some(kinds_for(record)) or 'none'}."
         )
     if trusted is not None:
         ready(ws, trusted)
+    left_out = [name for name in names if wanted is Plant.NOISE and takes_pictures(record, name)]
+    if len(left_out) == len(names):
+        raise UnsuitableDataError(
+            f"Noise is planted in the feature vectors of {record.name}, and {some(left_out)} "
+            "trains on its pictures; choose other methods, or plant label flips."
+        )
     params = {
-        "valuators": list(names),
+        "valuators": [name for name in names if name not in left_out],
+        "left_out": left_out,
         "share": float(share),
         "kind": wanted.value,
         "seeds": [int(seed) for seed in seeds],
@@ -92,6 +105,12 @@ def kinds_for(record: DatasetRecord) -> tuple[Plant, ...]:
     return tuple(possible)
 
 
+def takes_pictures(record: DatasetRecord, name: str) -> bool:
+    """Return whether a method's net, by its default settings, takes the images themselves."""
+    net = str(getattr(valuators.get(name).settings, "net", "auto"))
+    return record.kind is Kind.IMAGE and valuators.wants_pictures(net)
+
+
 def execute_selftest(ws: Workspace, run: RunRecord, progress: Progress) -> None:
     """Plant, value and measure for each seed, and store what was found; the worker calls this.
 
@@ -104,15 +123,20 @@ def execute_selftest(ws: Workspace, run: RunRecord, progress: Progress) -> None:
     data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.04))
     trusted = load_trusted(ws, params["trusted"], data, part(progress, 0.04, 0.05))
     seeds = params["seeds"]
+    first = part(progress, 0.05, 0.1)
     # Flips leave the features as they are; noisy ones are not worth keeping.
     noisy = params["kind"] == Plant.NOISE
-    shared = valuators.Shared(cache=None if noisy else ws.feature_cache)
-    used = shared.features(data, seed=seeds[0], device=device, progress=part(progress, 0.05, 0.1))
+    pictures = data.kind is Kind.IMAGE
+    shared = valuators.Shared(cache=None if noisy and not pictures else ws.feature_cache)
+    used = shared.features(data, seed=seeds[0], device=device, progress=first)
+    if noisy and pictures:
+        data, trusted = _vectors(data, trusted, used.matrix, shared, seeds[0], device)
+        shared = valuators.Shared()
     times = np.zeros(len(data), dtype=np.int64)
     rounds: list[_Round] = []
     for index, seed in enumerate(seeds):
         low, high = (0.1 + 0.88 * (index + step) / len(seeds) for step in (0, 1))
-        planted = _plant(data, params, seed)
+        planted = _plant(data, params, seed, pictures)
         times += planted.mask
         rounds.append(
             _round(
@@ -141,6 +165,8 @@ def execute_selftest(ws: Workspace, run: RunRecord, progress: Progress) -> None:
         },
         summary={
             **{name: params[name] for name in ("valuators", "share", "kind", "seeds", "pairs")},
+            "left_out": params.get("left_out", []),
+            "noise": _noise(params, pictures),
             "trusted": None if trusted is None else trusted.name,
             "recommended": advice.method,
             "why": advice.why,
@@ -203,9 +229,35 @@ def _round(
     return _Round(pd.DataFrame(rows), pd.concat(lines, ignore_index=True))
 
 
-def _plant(data: Dataset, params: Mapping[str, Any], seed: int) -> Planted:
+def _vectors(
+    data: Dataset,
+    trusted: Dataset | None,
+    matrix: NDArray[np.floating],
+    shared: valuators.Shared,
+    seed: int,
+    device: str,
+) -> tuple[Dataset, Dataset | None]:
+    """Return both sets as feature vectors; the trusted set's by what the data's own learned."""
+    vectors = findings.as_vectors(data, matrix)
+    if trusted is None:
+        return vectors, None
+    both = shared.features(
+        joined(data, trusted), seed=seed, device=device, progress=silent, fitted_on=len(data)
+    )
+    return vectors, findings.as_vectors(trusted, both.matrix[len(data) :])
+
+
+def _noise(params: Mapping[str, Any], pictures: bool) -> list[float] | None:
+    """Return the lowest and highest strength of the noise, in standard deviations."""
+    if params["kind"] != Plant.NOISE:
+        return None
+    return list(PICTURE_NOISE) if pictures else [NOISE_STRENGTH, NOISE_STRENGTH]
+
+
+def _plant(data: Dataset, params: Mapping[str, Any], seed: int, pictures: bool) -> Planted:
     if params["kind"] == Plant.NOISE:
-        return findings.plant_noise(data, params["share"], seed)
+        strength = PICTURE_NOISE if pictures else NOISE_STRENGTH
+        return findings.plant_noise(data, params["share"], seed, strength=strength)
     pairs = None
     if params["kind"] == Plant.PAIRS:
         pairs = {(right, wrong): weight for right, wrong, weight in params["pairs"]}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from dvaudit import jobs, readers
 from dvaudit.core.dataset import Dataset, Kind, Role
-from dvaudit.core.errors import NotFoundError, UnsuitableDataError
+from dvaudit.core.errors import MissingSourceError, NotFoundError, UnsuitableDataError
 from dvaudit.core.progress import Progress, silent
 from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
 
@@ -22,8 +22,14 @@ def load_stored(ws: Workspace, dataset_id: str, progress: Progress = silent) -> 
     Raises:
         UnsuitableDataError: the file has changed since its import, so that verdicts and findings
             would fall on other samples.
+        MissingSourceError: the file is gone.
     """
     record = ws.dataset(dataset_id)
+    if not Path(record.source).exists():
+        raise MissingSourceError(
+            f"{record.name} cannot be read: {record.source} is gone. Put the file or folder back "
+            "there, or import the data again from where it is now."
+        )
     data = readers.load(
         record.source,
         roles=record.roles or None,

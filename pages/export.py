@@ -14,7 +14,7 @@ dataset, run = require_audit(ws)
 st.caption(f"{plain(dataset.name)}. The original stays as it is; what you export is a copy.")
 
 decisions = export_view.choose_changes(ws, dataset, run)
-export_view.change_counts(decisions)
+export_view.change_counts(ws, run, decisions)
 st.header("What changes")
 export_view.changes(ws, run, decisions)
 st.header("Files")

@@ -1,9 +1,11 @@
 """Influence: the training samples that helped and hurt a known or an own sample most."""
 
+import pandas as pd
 import streamlit as st
 
 from dvaudit.core.dataset import Task
 from dvaudit.core.errors import NotFoundError
+from dvaudit.store import DatasetRecord
 from dvaudit.ui import (
     influence_answers,
     influence_data,
@@ -29,13 +31,16 @@ if dataset.task is Task.UNSUPERVISED:
     )
     st.stop()
 
+if not influence_data.has_embeddings(ws, run):
+    influence_view.nothing_to_ask(ws, run)
+    influence_view.many_own()
+    st.stop()
+owner: DatasetRecord | None
 try:
     table = influence_data.queries(ws, run)
     owner = ws.dataset(str(table["dataset_id"].iat[0]))
-except NotFoundError as refusal:
-    influence_view.nothing_to_ask(ws, run, str(refusal))
-    influence_view.many_own()
-    st.stop()
+except NotFoundError:  # the trusted set is gone; what was asked about own samples is not
+    table, owner = pd.DataFrame(), None
 
 influence_view.introduce(ws, run, owner, table)
 left, right = st.columns([1, 2.3], gap="medium")
@@ -43,12 +48,14 @@ with left:
     own = influence_own.asks_own()
     if own:
         question = influence_own.choose(ws, dataset, run)
-    else:
+    elif owner is not None:
         row = influence_query.choose(ws, run, owner, table)
     influence_view.many_own()
 with right:
     if own:
         influence_own.answer(ws, dataset, run, question)
+    elif owner is None:
+        influence_view.nothing_to_ask(ws, run)
     else:
         halves = influence_data.in_halves(ws, run)
         everything = "All samples" if halves else "All trusted samples"

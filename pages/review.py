@@ -23,9 +23,9 @@ if dataset.task is Task.UNSUPERVISED:
         "This dataset has no labels", "There is nothing to review.", "pages/data.py", "Go to Data"
     )
     st.stop()
-with name:
-    choose_reviewer()
 board = review_board(ws, dataset, run)
+with name:
+    choose_reviewer(board.spelled)
 judging, team, past = st.tabs(
     ["Queue", "Team", "History"], key="review", on_change="rerun", bind="query-params"
 )
@@ -34,7 +34,7 @@ if judging.open:
         queue = queue_choice.choose_queue(
             ws, dataset, run, board, lambda: review_view.reopen(run.id)
         )
-        st.caption(queue_choice.SAID[queue.kind])
+        st.caption(queue_choice.said(ws, dataset, run, queue.kind))
         review_view.review_samples(ws, dataset, run, queue)
 if team.open:
     with team:

@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dvaudit.audits",),
     (
         *("dvaudit.contributions", "dvaudit.dynamics", "dvaudit.influences", "dvaudit.selftests"),
-        *("dvaudit.questions", "dvaudit.reviewing"),
+        *("dvaudit.cuts", "dvaudit.questions", "dvaudit.reviewing"),
         *("dvaudit.maps", "dvaudit.patches", "dvaudit.prunings", "dvaudit.trainings"),
     ),
     ("dvaudit.answering",),

@@ -251,3 +251,23 @@ def test_sections_of_the_report_are_chosen(
     assert "'weather': no section of a report; there are scores," in capsys.readouterr().err
     assert _run(monkeypatch, *common, "--shown", "501") == 2
     assert "choose 60 to 500" in capsys.readouterr().err
+
+
+def test_a_patch_of_which_nothing_fits_or_that_cannot_be_written_leaves_no_copy(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, patch, out = dvaudit.load(table, label="kind"), tmp_path / "patch.json", tmp_path / "out"
+    command = ("apply", patch, tmp_path / "newer.csv", "--out", out)
+    frame = pd.read_csv(table)
+    frame.drop(index=[5, 6]).to_csv(tmp_path / "newer.csv", index=False)
+    gone = {name: Decision(name, Verdict.DROP) for name in ("5", "6")}
+    write_patch(make_patch(data, gone), patch)
+    assert _run(monkeypatch, *command) == 2
+    said = capsys.readouterr()
+    assert "None of 2 verdicts fits newer" in said.err
+    assert "applied" not in said.out
+    empty = {"1": Decision("1", Verdict.RELABEL, "")}
+    write_patch(make_patch(data, empty), patch)
+    assert _run(monkeypatch, *command) == 2
+    assert "applied" not in capsys.readouterr().out
+    assert not list(out.glob("*.csv"))

@@ -11,11 +11,14 @@ import pytest
 from appview import add_audit
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from curves import curve_table
+from pruned import add_pruning
 
-from dvaudit import audits, reporting
+from dvaudit import audits, exporting, reporting
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.errors import MissingSourceError
 from dvaudit.exporting import unjudged
 from dvaudit.findings import CutBy, CutOff
+from dvaudit.reports import Section, render_html
 from dvaudit.store import RunKind, RunStatus, Workspace
 
 # Ranks are not in dataset order; "c" has no suggestion and "f" no label.
@@ -173,16 +176,54 @@ def test_the_report_shows_rows_of_a_table_and_says_what_is_applied(
     assert told["reviewers"][0]["name"] == "ana"
 
 
-def test_pictures_of_what_is_shown_judged_and_repeated_are_in_the_report(
-    ws: Workspace, tmp_path: Path
+def test_every_row_of_the_report_has_its_picture(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dataset, run = add_audited_pictures(ws, tmp_path, each=50)
-    names = ws.samples(dataset)["id"].tolist()
-    ws.decide(dataset, names[-1], Verdict.DROP)
-    report = reporting.stored_report(ws, ws.run(run))
-    assert set(report.thumbnails) == {*names[:60], names[-1]}
-    assert set(reporting.stored_report(ws, ws.run(run), shown=99).thumbnails) == set(names)
+    for module in ("listed", "html"):
+        monkeypatch.setattr(f"dvaudit.reports.{module}.LISTED_DECISIONS", 6)
+    dataset, run = add_audited_pictures(ws, tmp_path, each=20)
+    samples = ws.samples(dataset)
+    names, given = samples["id"].tolist(), samples["label"].tolist()
+    flags = ws.run_samples(run)["flagged"].to_numpy(bool)
+    flagged = [name for name, flag in zip(names, flags, strict=True) if flag]
+    for at in range(10, 20):  # changes nothing: listed after what does
+        ws.decide(dataset, names[at], Verdict.RELABEL, given[at])
+    for at in (30, 31, 32):
+        ws.decide(dataset, names[at], Verdict.DROP)
+    ws.decide(dataset, names[33], Verdict.KEEP)
+    unseen = {names[38]: Decision(names[38], Verdict.RELABEL, "other")}
+    report = reporting.stored_report(ws, ws.run(run), unseen)
     assert report.rows == {}
+    page = render_html(report)
+    assert "no picture" not in page
+    table = page.split("Labels before and after")[1].split("</section>")[0]
+    listed = [row.split("</td>") for row in table.split("<tr>")[2:]]
+    assert [cells[1].split(">")[-1] for cells in listed] == [
+        names[38], *names[30:33], *names[10:12],
+    ]  # fmt: skip
+    assert all("<img" in cells[0] for cells in listed)
+    wanted = {*flagged, names[38], *names[30:33], *names[10:12]}
+    twins = set(ws.run_table(run, "duplicates")["id"])
+    assert wanted <= set(report.thumbnails) <= wanted | twins
+    assert "Verdicts so far: 14, of which 3 change the data." in page
+
+
+def test_orders_of_pruning_have_their_names_of_the_page(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    add_pruning(ws, run)
+    page = render_html(reporting.stored_report(ws, ws.run(run)))
+    drawn = page.split("<h2>Pruning curves</h2>")[1].split("</section>")[0]
+    assert "Cleaning: lowest value first" in drawn
+    assert "Highest value first" in drawn
+    assert "lowest first<" not in drawn
+    assert "window" not in drawn, "all windows remove the same share"
+
+
+def test_an_export_without_its_source_says_what_to_do(ws: Workspace, tmp_path: Path) -> None:
+    dataset, run = add_audited_table(ws, tmp_path)
+    Path(ws.dataset(dataset).source).unlink()
+    with pytest.raises(MissingSourceError, match="Put the file or folder back there, or import"):
+        audits.export(ws, dataset, run, "dataset")
 
 
 def test_a_regression_is_exported_with_its_targets(ws: Workspace, tmp_path: Path) -> None:
@@ -193,3 +234,28 @@ def test_a_regression_is_exported_with_its_targets(ws: Workspace, tmp_path: Path
     patch = json.loads(audits.export(ws, dataset, run, "patch").read_text("utf-8"))
     assert patch["dataset"]["task"] == "regression"
     assert (patch["rows"][0]["old_label"], patch["rows"][0]["new_label"]) == ("100.0", "200")
+
+
+def test_files_of_another_choice_or_state_lie_apart_and_old_ones_go(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    dataset, run = add_audited_table(ws, tmp_path)
+    one = audits.export(ws, dataset, run, "dataset")
+    before = one.read_bytes()
+    other = audits.export(ws, dataset, run, "dataset", with_suggestions=True)
+    assert one.name == other.name
+    assert one.read_bytes() == before != other.read_bytes()
+    assert audits.export(ws, dataset, run, "dataset") == one
+    few = audits.Choice(frozenset({Section.CARD}))
+    short = audits.export(ws, dataset, run, "report", choice=few)
+    assert len(audits.export(ws, dataset, run, "report").read_bytes()) > len(short.read_bytes())
+    told = audits.export(ws, dataset, run, "report-json")
+    for rank in range(exporting.KEPT_EXPORTS + 2):
+        audits.set_cut_off(ws, run, CutOff(CutBy.RANK, rank=rank))
+        newest = audits.export(ws, dataset, run, "report")
+    kept = sorted(path.parent for path in (ws.exports / dataset).rglob("report.html"))
+    assert len(kept) == exporting.KEPT_EXPORTS
+    assert newest.parent in kept
+    assert one.is_file()
+    assert told.is_file(), "a report.json is another product"
+    assert not list(ws.exports.rglob(".draft-*"))

@@ -164,6 +164,38 @@ def test_the_exported_cut_is_the_file_without_these_rows_and_with_the_verdicts(
         ws.clear(dataset, name)
 
 
+def test_what_the_file_of_a_cut_holds_is_what_is_said_before(
+    audited: tuple[Workspace, str, str], done: RunRecord
+) -> None:
+    ws, dataset, _ = audited
+    order = audits.pruned_ids(ws, done.id, "highest first", 90)
+    given = dict(ws.samples(dataset).set_index("id")["label"])
+    drops, same, other = order[25:35], order[60], order[61]
+    for name in drops:
+        ws.decide(dataset, name, Verdict.DROP)
+    for name in ("10", order[3]):  # without a label, and one that the cut removes
+        ws.decide(dataset, name, Verdict.RELABEL, "oak")
+    ws.decide(dataset, same, Verdict.RELABEL, given[same])
+    ws.decide(dataset, other, Verdict.RELABEL, "oak" if given[other] == "elm" else "elm")
+    told = audits.cut_file(ws, done.id, "highest first", 30)
+    assert (told.samples, told.by_cut, told.by_verdicts, told.both) == (ROWS, 30, 10, 5)
+    assert (told.relabelled, told.rows) == (2, ROWS - 35)
+    path = audits.export_cut(ws, done.id, "highest first", 30)
+    assert path.name == "trees-pruned-highest-first-30.csv"
+    found, source = pd.read_csv(path, dtype=str), pd.read_csv(ws.dataset(dataset).source, dtype=str)
+    assert len(found) == told.rows
+    left = source.drop(index=[int(name) for name in {*order[:30], *drops}])
+    assert (found["kind"].fillna("").to_numpy() != left["kind"].fillna("").to_numpy()).sum() == 2
+    ws.clear(dataset, drops[-1])
+    again = audits.export_cut(ws, done.id, "highest first", 30)
+    assert again != path
+    assert path.is_file()
+    window = audits.export_cut(ws, done.id, "window", 5, offset=7)
+    assert window.name == "trees-pruned-window-5-from-7.csv"
+    for name in (*drops[:-1], "10", order[3], same, other):
+        ws.clear(dataset, name)
+
+
 def test_verdicts_correct_the_labels_that_are_scored_against(
     audited: tuple[Workspace, str, str], done: RunRecord
 ) -> None:

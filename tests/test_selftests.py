@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from dvaudit import audits, findings, jobs, valuators
+from dvaudit import audits, features, findings, jobs, selftests, valuators
 from dvaudit.core.errors import NotFoundError, SettingsError, UnsuitableDataError
+from dvaudit.findings.planting import PICTURE_NOISE
 from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.stored import load_stored
 
@@ -169,6 +171,81 @@ def test_noise_is_planted_in_numbers_and_leaves_no_vectors_behind(
         audits.start_selftest(ws, dataset, ["kernel-loo"], kind="uniform")
     with pytest.raises(UnsuitableDataError, match="aum works on classification"):
         audits.start_selftest(ws, dataset, ["aum"], kind="noise")
+
+
+@pytest.fixture(scope="module")
+def pictures(
+    imported: tuple[Workspace, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, str]:
+    """Two classes of small images, and a trusted set of the same; the datasets' ids."""
+    ws, _ = imported
+    made = []
+    for name, each in (("shapes", 60), ("checked", 10)):
+        folder, rng = tmp_path_factory.mktemp(name), np.random.default_rng(each)
+        for number in range(2 * each):
+            image = 40 * rng.random((12, 12))
+            image[2:10, 4:8] += 180 * (number % 2)
+            image[4:8, 2:10] += 180 * (1 - number % 2)
+            path = folder / ("bar", "beam")[number % 2] / f"{number:03d}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(path)
+        made.append(_import(ws, folder))
+    return made[0], made[1]
+
+
+def test_noise_in_images_is_planted_in_their_feature_vectors(
+    imported: tuple[Workspace, str], pictures: tuple[str, str]
+) -> None:
+    ws, dataset = imported[0], pictures[0]
+    assert audits.kinds_for(ws.dataset(dataset)) == ("uniform", "pairs", "noise")
+    run = _test(ws, dataset, kind="noise", share=0.2, seeds=(3,))
+    data = load_stored(ws, dataset)
+    vectors = findings.as_vectors(data, features.extract(data, seed=3).matrix)
+    planted = findings.plant_noise(vectors, 0.2, 3, strength=PICTURE_NOISE)
+    values = valuators.get("kernel-loo").value(planted.data, seed=3).values
+    scores = ws.run_table(run.id, "scores").set_index("method")
+    assert scores.loc["kernel-loo", "auroc"] == pytest.approx(
+        findings.auroc(values, planted.mask), abs=1e-6
+    )
+    assert ws.run_samples(run.id)["planted"].tolist() == planted.mask.astype(int).tolist()
+    summary = ws.run_summary(run.id)
+    assert (summary["noise"], summary["left_out"]) == ([0, 3], [])
+
+
+def test_noisy_images_are_measured_against_a_trusted_set_in_the_same_features(
+    imported: tuple[Workspace, str], pictures: tuple[str, str]
+) -> None:
+    ws, (dataset, trusted) = imported[0], pictures
+    run = _test(
+        ws, dataset, kind="noise", share=0.2, seeds=(3,), names=("knn-shapley",), trusted=trusted
+    )
+    assert ws.run_table(run.id, "scores")["auroc"].iloc[0] > 0.6
+
+
+def test_methods_that_train_on_pictures_are_left_out_of_noise_by_name(
+    imported: tuple[Workspace, str], pictures: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws, dataset = imported[0], pictures[0]
+    monkeypatch.setattr(
+        selftests, "takes_pictures", lambda record, name: name == "random", raising=True
+    )
+    run = _test(ws, dataset, kind="noise", share=0.2, seeds=(3,))
+    assert run.params["valuators"] == ["kernel-loo"]
+    assert ws.run_summary(run.id)["left_out"] == ["random"]
+    flips = audits.start_selftest(ws, dataset, ["random"], seeds=(3,))
+    assert ws.run(flips).params["left_out"] == []
+    with pytest.raises(UnsuitableDataError, match="random trains on its pictures"):
+        audits.start_selftest(ws, dataset, ["random"], kind="noise")
+
+
+def test_whether_a_method_takes_pictures_is_its_nets(
+    imported: tuple[Workspace, str], pictures: tuple[str, str]
+) -> None:
+    assert not audits.takes_pictures(imported[0].dataset(pictures[0]), "el2n")
+    assert not audits.takes_pictures(imported[0].dataset(pictures[0]), "kernel-loo")
+    nets = ("auto", "lenet5", "mlp", "torchvision:resnet18", "resnet")
+    taken = [net for net in nets if valuators.wants_pictures(net)]
+    assert taken == ["lenet5", "torchvision:resnet18", "resnet"]
 
 
 def test_what_cannot_be_tested_is_refused_by_name(imported: tuple[Workspace, str]) -> None:

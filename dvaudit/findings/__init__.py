@@ -53,6 +53,7 @@ from dvaudit.findings.outliers import find_outliers
 from dvaudit.findings.planting import (
     Plant,
     Planted,
+    as_vectors,
     check_share,
     confusion_pairs,
     plant_flips,
@@ -83,6 +84,7 @@ __all__ = [
     "Planted",
     "RankIntervals",
     "Recommendation",
+    "as_vectors",
     "at_cut_off",
     "atypical",
     "auroc",

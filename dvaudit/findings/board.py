@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.decisions import Decision, Entry, Verdict
+from dvaudit.core.people import folded
 from dvaudit.core.places import Places
 
 CODES = {verdict: code for code, verdict in enumerate(Verdict, start=1)}
 PACE_SECONDS = 300.0
 PACE_LEAST = 3
+PACE_SPAN = 60.0  # seconds: a burst of a few keys is no rate
 
 Said = tuple[str, str | None]  # verdict and label
 Opinions = dict[str, dict[int, Said]]
@@ -36,6 +38,7 @@ class _Action:
     said: Said | None
     together: str | None
     resolves: bool
+    version: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Pace:
     Attributes:
         judged: samples this reviewer has an opinion on.
         recent: verdicts given one by one in the last PACE_SECONDS.
-        per_minute: of these; None below PACE_LEAST.
+        per_minute: of these; None below PACE_LEAST, and where they span less than PACE_SPAN.
     """
 
     judged: int
@@ -68,6 +71,8 @@ class Board:
         self._opinions: Opinions = {}
         self._conflicts: set[int] = set()
         self._own: dict[str, dict[int, _Action]] = {}  # standing actions by number, oldest first
+        self._versions: dict[int, int] = {}
+        self._spelled: dict[str, str] = {}  # first spelling by folded name
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Take in rows of the log that came after those taken in before; older ones are skipped."""
@@ -84,6 +89,14 @@ class Board:
         with self._lock:
             return self._standing.copy()
 
+    def version(self, position: int) -> int:
+        """Return the newest version of a sample; 0 where nobody has judged it."""
+        return self._versions.get(position, 0)
+
+    def spelled(self, reviewer: str) -> str:
+        """Return a reviewer's name as it was first spelled in the log."""
+        return self._spelled.get(folded(reviewer), reviewer)
+
     def in_force(self, position: int) -> Decision | None:
         """Return the verdict in force on a sample."""
         with self._lock:
@@ -93,7 +106,9 @@ class Board:
     def opinion(self, reviewer: str, position: int) -> Decision | None:
         """Return what a reviewer says of a sample."""
         with self._lock:
-            return self._decision(position, self._opinions.get(reviewer, {}).get(position))
+            return self._decision(
+                position, self._opinions.get(self.spelled(reviewer), {}).get(position)
+            )
 
     def opinions_on(self, position: int) -> list[tuple[str, Decision, bool]]:
         """Return reviewer, decision, and whether it is a resolution, of each opinion on a sample,
@@ -107,15 +122,27 @@ class Board:
                     newest[action.reviewer] = (action.reviewer, decision, action.resolves)
             return list(newest.values())
 
+    def said_since(self, version: int, position: int, reviewer: str) -> list[tuple[str, Decision]]:
+        """Return who but `reviewer` judged a sample after a version of it, and how, in order."""
+        with self._lock:
+            me = self.spelled(reviewer)
+            made = [
+                (action.reviewer, self._decision(position, action.said))
+                for action in self._actions.get(position, ())
+                if action.version > version and action.reviewer != me
+            ]
+            return [(who, decision) for who, decision in made if decision is not None]
+
     def judged_by(self, reviewer: str) -> NDArray[np.int64]:
         """Return the positions that a reviewer has an opinion on."""
         with self._lock:
-            return np.fromiter(self._opinions.get(reviewer, {}), dtype=np.int64)
+            return np.fromiter(self._opinions.get(self.spelled(reviewer), {}), dtype=np.int64)
 
     def judged_by_others(self, reviewer: str) -> NDArray[np.int64]:
         """Return the positions that somebody other than `reviewer` has an opinion on."""
         with self._lock:
-            others = [set(mine) for name, mine in self._opinions.items() if name != reviewer]
+            me = self.spelled(reviewer)
+            others = [set(mine) for name, mine in self._opinions.items() if name != me]
             return np.array(sorted(set().union(*others)), dtype=np.int64)
 
     def conflicts(self) -> NDArray[np.int64]:
@@ -139,7 +166,7 @@ class Board:
         The name is None for a verdict by itself.
         """
         with self._lock:
-            mine = self._own.get(reviewer)
+            mine = self._own.get(self.spelled(reviewer))
             if not mine:
                 return None, 0
             last = next(reversed(mine.values()))
@@ -150,7 +177,7 @@ class Board:
 
     def can_undo(self, reviewer: str) -> bool:
         """Return whether a reviewer has a standing action."""
-        return bool(self._own.get(reviewer))
+        return bool(self._own.get(self.spelled(reviewer)))
 
     def pace(self, reviewer: str, now: float) -> Pace:
         """Return how a reviewer gets on; what was judged in bulk is no measure of speed.
@@ -159,14 +186,14 @@ class Board:
             now: seconds since 1970.
         """
         with self._lock:
-            times = []
-            for action in reversed(self._own.get(reviewer, {}).values()):
+            me, times = self.spelled(reviewer), []
+            for action in reversed(self._own.get(me, {}).values()):
                 if action.at < now - PACE_SECONDS:
                     break
                 if action.together is None:
                     times.append(action.at)
-            judged = len(self._opinions.get(reviewer, {}))
-        if len(times) < PACE_LEAST or now <= times[-1]:
+            judged = len(self._opinions.get(me, {}))
+        if len(times) < PACE_LEAST or now - times[-1] < PACE_SPAN:
             return Pace(judged, len(times), None)
         return Pace(judged, len(times), 60.0 * (len(times) - 1) / (now - times[-1]))
 
@@ -181,16 +208,18 @@ class Board:
 
     def _take(self, entry: Entry, at: int) -> None:
         decision = entry.decision
+        who = self._spelled.setdefault(folded(entry.reviewer), entry.reviewer)
+        self._versions[at] = entry.version
         self._standing[at] = 0 if decision is None else CODES[decision.verdict]
         actions = self._actions.setdefault(at, [])
         if entry.undoes is None:
             said = None if decision is None else (decision.verdict.value, decision.label)
             action = _Action(
-                entry.number, entry.at, entry.reviewer, said, entry.action, entry.resolves
+                entry.number, entry.at, who, said, entry.action, entry.resolves, entry.version
             )
             actions.append(action)
-            self._own.setdefault(entry.reviewer, {})[entry.number] = action
-            self._say(entry.reviewer, at)
+            self._own.setdefault(who, {})[entry.number] = action
+            self._say(who, at)
         else:
             for place in range(len(actions) - 1, -1, -1):
                 if actions[place].number == entry.undoes:

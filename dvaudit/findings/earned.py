@@ -1,7 +1,10 @@
 """What verdicts say of an audit: precision of its flags, errors left, the share of wrong labels.
 
-A label counts as wrong where the verdict is relabel or drop, as right for keep; unsure samples
-count as not judged. How a sample came to be judged decides what it is used for:
+A label counts as wrong where the verdict is relabel, as not wrong for keep and for drop: whoever
+drops a blurred picture says nothing against its label. The share of wrong labels is thus that of
+labels a person would replace. A flag was worth it where the verdict is relabel or drop: that counts
+for the precision of the flags, the curve along the order and the cut-off. Unsure samples count as
+not judged. How a sample came to be judged decides what it is used for:
 
 - The top: the first places of the order of review (flagged ones first, each part most suspicious
   first), as far as nearly all are looked at. A census: each counts as itself.
@@ -26,7 +29,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from dvaudit.findings.earned_types import Bin, Curve, Earned, Estimate, Share, share_of
+from dvaudit.findings.earned_types import (
+    Basis,
+    Bin,
+    Curve,
+    Earned,
+    Estimate,
+    Share,
+    share_of,
+)
 from dvaudit.findings.wrong_curve import Floats, Rest, learn_curve, normal_scores
 
 NEARLY_ALL = 0.95  # looked at, of a part that counts as complete
@@ -49,6 +60,7 @@ class ReviewOrder:
         flagged: how many lie above the cut-off; they have the first places.
         edges: (b + 1,) places that divide the order into bins of about equal normal score.
         scores: (b,) normal score of each bin.
+        by_rank: the flagged ones are the first by rank, so that the order is that of the ranks.
     """
 
     places: NDArray[np.int32]
@@ -56,6 +68,7 @@ class ReviewOrder:
     flagged: int
     edges: NDArray[np.int64]
     scores: Floats
+    by_rank: bool
 
 
 def review_order(ranks: Floats, flagged: NDArray[np.bool_]) -> ReviewOrder:
@@ -66,11 +79,12 @@ def review_order(ranks: Floats, flagged: NDArray[np.bool_]) -> ReviewOrder:
     positions = np.flatnonzero(np.isfinite(ranks))
     order = positions[np.argsort(ranks[positions], kind="stable")]
     above = flagged[order]
+    by_rank = bool(above[: above.sum()].all())
     order = np.concatenate([order[above], order[~above]])
     places = np.full(len(ranks), -1, dtype=np.int32)
     places[order] = np.arange(len(order), dtype=np.int32)
     edges, scores = _bins(len(order), int(above.sum()))
-    return ReviewOrder(places, len(order), int(above.sum()), edges, scores)
+    return ReviewOrder(places, len(order), int(above.sum()), edges, scores, by_rank)
 
 
 def _bins(ranked: int, flagged: int) -> tuple[NDArray[np.int64], Floats]:
@@ -90,6 +104,7 @@ def earned(
     unsure: NDArray[np.int64],
     drawn: NDArray[np.int64],
     *,
+    dropped: NDArray[np.bool_] | None = None,
     rate: float | None = None,
     separately: bool = True,
     seed: int = 0,
@@ -102,6 +117,8 @@ def earned(
         wrong: (m,) whether the label was wrong.
         unsure: positions judged unsure.
         drawn: positions of the random audit sample in the order drawn.
+        dropped: (m,) whether the sample was dropped: worth flagging, its label not wrong. None for
+            no sample.
         rate: share of wrong labels as the methods estimate it: the middle of the curve's prior.
         separately: `by_order` also where an audit sample tells more; it doubles the time.
         seed: of the posterior draws.
@@ -110,6 +127,8 @@ def earned(
     ranked = np.flatnonzero(found_at >= 0)
     ranked = ranked[np.argsort(found_at[ranked], kind="stable")]
     places, wrong = found_at[ranked], wrong[ranked]
+    gone = np.zeros(len(ranked), dtype=bool) if dropped is None else dropped[ranked]
+    worth = wrong | gone
     doubtful = order.places[unsure]
     doubtful = doubtful[doubtful >= 0].astype(np.int64)
     looked = np.sort(np.concatenate([places, doubtful]))
@@ -117,25 +136,52 @@ def earned(
     audited = _complete_audit(order.places[drawn].astype(np.int64), looked)
     in_audit, in_top = np.isin(places, audited), places < top
     above = places < order.flagged
+    all_known = int(above.sum()) == order.flagged
+    precision, basis = _precision(worth, above, in_top, in_audit, all_known)
     facts = Earned(
         ranked=order.ranked,
         flagged=order.flagged,
+        by_rank=order.by_rank,
         found=int(wrong.sum()),
+        dropped=int(gone.sum()),
         judged=len(places),
         unsure=len(doubtful),
-        above=_share(wrong[above]),
-        below=_share(wrong[~above]),
+        above=_share(worth[above]),
+        below=_share(worth[~above]),
+        precision=precision,
+        basis=basis,
         top=top,
         drawn=len(drawn),
         audited=int(in_audit.sum()),
         bins=(
-            *_shown_bins(places[in_top], wrong[in_top]),
-            *_shown_bins(places[in_audit & ~in_top], wrong[in_audit & ~in_top]),
+            *_shown_bins(places[in_top], worth[in_top]),
+            *_shown_bins(places[in_audit & ~in_top], worth[in_audit & ~in_top], drawn=True),
         ),
-        top_wrong=wrong[in_top],
+        top_worth=worth[in_top],
         top_places=places[in_top],
     )
-    return _estimated(facts, order, places, wrong, in_audit, rate, separately, seed)
+    return _estimated(facts, order, places, wrong, worth, in_audit, rate, separately, seed)
+
+
+def _precision(
+    worth: NDArray[np.bool_],
+    above: NDArray[np.bool_],
+    in_top: NDArray[np.bool_],
+    in_audit: NDArray[np.bool_],
+    all_known: bool,
+) -> tuple[Share, Basis]:
+    """Return the precision of the flags, and which of the judged ones (m,) it is of.
+
+    All, else the first in order or those drawn at random, whichever are more, if `LEAST` of them
+    are judged or no other flag is; else those that a person picked.
+    """
+    if all_known:
+        return _share(worth[above]), Basis.ALL
+    top, drawn = above & in_top, above & in_audit
+    part, basis = max(((top, Basis.TOP), (drawn, Basis.DRAWN)), key=lambda item: int(item[0].sum()))
+    if part.any() and (part.sum() >= LEAST or not (above & ~part).any()):
+        return _share(worth[part]), basis
+    return _share(worth[above]), Basis.CHOSEN
 
 
 def _complete_top(looked: NDArray[np.int64]) -> int:
@@ -156,16 +202,18 @@ def _complete_audit(drawn: NDArray[np.int64], looked: NDArray[np.int64]) -> NDAr
     return drawn[: int(enough[-1]) + 1] if len(enough) else drawn[:0]
 
 
-def _share(wrong: NDArray[np.bool_]) -> Share:
-    return share_of(int(wrong.sum()), len(wrong))
+def _share(hits: NDArray[np.bool_]) -> Share:
+    return share_of(int(hits.sum()), len(hits))
 
 
-def _shown_bins(places: NDArray[np.int64], wrong: NDArray[np.bool_]) -> tuple[Bin, ...]:
+def _shown_bins(
+    places: NDArray[np.int64], worth: NDArray[np.bool_], *, drawn: bool = False
+) -> tuple[Bin, ...]:
     """Return precision in bins of equally many of the judged samples, (m,) sorted places."""
     number = min(SHOWN_BINS, len(places) // LEAST_IN_BIN)
     parts = np.array_split(np.arange(len(places)), number) if number else []
     return tuple(
-        Bin(int(places[part[0]]) + 1, int(places[part[-1]]) + 1, _share(wrong[part]))
+        Bin(int(places[part[0]]) + 1, int(places[part[-1]]) + 1, _share(worth[part]), drawn)
         for part in parts
     )
 
@@ -175,6 +223,7 @@ def _estimated(
     order: ReviewOrder,
     places: NDArray[np.int64],
     wrong: NDArray[np.bool_],
+    worth: NDArray[np.bool_],
     in_audit: NDArray[np.bool_],
     rate: float | None,
     separately: bool,
@@ -183,6 +232,10 @@ def _estimated(
     """Add the estimates that the verdicts allow; (m,) sorted places of what was judged."""
     in_top = places < facts.top
     rest = in_audit & ~in_top
+    if facts.counted_all:
+        none, share = Estimate(0.0, 0.0, 0.0), facts.found / facts.ranked
+        counted = Estimate(share, share, share)
+        return replace(facts, counted=counted, left=none, left_below=none, more=none)
     if in_audit.sum() >= LEAST:
         said = _share(wrong[in_audit])
         facts = replace(facts, by_audit=Estimate(said.share, said.low, said.high))
@@ -194,27 +247,29 @@ def _estimated(
     scores = normal_scores(places.astype(np.float64), order.ranked)
     sizes = np.diff(order.edges)
     outside = np.where(order.edges[:-1] >= facts.top, sizes, 0).astype(np.float64)
-    others = Rest(order.scores, outside, float(wrong[in_top].sum()), order.ranked)
     unjudged = (sizes - np.histogram(places, order.edges)[0]).astype(np.float64)
 
-    def learnt(used: NDArray[np.bool_], floors: bool) -> Floats:
-        curve = learn_curve(scores[used], wrong[used], others, rate=rate, floors=floors, seed=seed)
+    def learnt(hits: NDArray[np.bool_], used: NDArray[np.bool_], floors: bool) -> Floats:
+        others = Rest(order.scores, outside, float(hits[in_top].sum()), order.ranked)
+        curve = learn_curve(scores[used], hits[used], others, rate=rate, floors=floors, seed=seed)
         return curve.chances(order.scores)
 
-    chances = learnt(near | rest, bool(rest.sum() >= LEAST))
+    floors = bool(rest.sum() >= LEAST)
+    chances = learnt(wrong, near | rest, floors)
+    flagging = learnt(worth, near | rest, floors) if facts.dropped else chances
     left = _left(chances, unjudged, seed)
     by_order = None
-    if near.sum() >= LEAST and (separately or not rest.any()):
-        by_order = _left(learnt(near, False), unjudged, seed) if rest.any() else left
+    if near.sum() >= LEAST and (separately or not floors):
+        by_order = _left(learnt(wrong, near, False), unjudged, seed) if rest.any() else left
     below = np.where(order.edges[:-1] >= order.flagged, unjudged, 0.0)
     return replace(
         facts,
         by_order=None if by_order is None else _rate(by_order, facts),
-        combined=_rate(left, facts) if rest.sum() >= LEAST else None,
+        combined=_rate(left, facts) if floors else None,
         left=_summed(left),
         left_below=_summed(_left(chances, below, seed)),
         more=_more(chances * unjudged, unjudged, facts.found),
-        curve=_beyond(order, facts.top, chances),
+        curve=_beyond(order, facts.top, flagging),
     )
 
 
@@ -240,7 +295,9 @@ def _summed(draws: Floats) -> Estimate:
 
 
 def _rate(left: Floats, facts: Earned) -> Estimate:
-    return _summed((facts.found + left) / facts.ranked)
+    """Return the share of wrong labels; one more may be wrong as long as one is not judged."""
+    made = _summed((facts.found + left) / facts.ranked)
+    return replace(made, high=max(made.high, (facts.found + 1) / facts.ranked))
 
 
 def _stratified(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +41,26 @@ class Bin:
 
     first: int
     last: int
-    wrong: Share
+    worth: Share
+    drawn: bool = False  # of the audit sample beyond the top, else of the top
+
+
+class Basis(StrEnum):
+    """What part of the flags the precision is of. Only the first three tell of others."""
+
+    ALL = "all"  # every flagged sample is judged
+    TOP = "top"  # the first ones in order of review
+    DRAWN = "drawn"  # those that the random audit sample holds
+    CHOSEN = "chosen"  # picked by a person: no interval
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """P(wrong) beyond the top, with 95 % band.
+    """P(worth flagging) beyond the top, with 95 % band.
 
     Attributes:
         firsts, ends: (b,) first and last place of each bin, from 1.
-        middle, low, high: (b,) P(wrong) in the bin.
+        middle, low, high: (b,) P(worth flagging) in the bin.
     """
 
     firsts: NDArray[np.int64]
@@ -65,14 +76,20 @@ class Earned:
 
     Attributes:
         ranked, flagged: samples in the order of review, and above the cut-off.
+        by_rank: the order of review is that of the ranks: no flagged sample ranks below another.
         found: wrong labels found, by whatever way.
+        dropped: samples judged drop: worth flagging, and counted as not wrong.
         judged: samples judged keep, relabel or drop.
         unsure: samples looked at without a result; left out of every share.
-        above, below: wrong among the judged flagged samples, and among the judged others.
+        above, below: worth flagging (relabelled or dropped) among the judged flagged samples, and
+            among the judged others.
+        precision: of the flags, among those of `basis`.
+        basis: which judged flags those are.
         top: how many first places are (nearly) all looked at.
         drawn, audited: size of the random audit sample, and how much of it was judged in order.
         bins: precision along the judged part of the order.
-        top_wrong, top_places: (t,) verdicts of the top in order, and their places from 0.
+        top_worth, top_places: (t,) whether each of the top was worth flagging, in order, and
+            their places from 0.
         by_audit: share of wrong labels from the audit sample alone.
         by_order: share of wrong labels from the top alone, read on by the curve; errors that no
             method sees are not in it.
@@ -82,21 +99,25 @@ class Earned:
         left: wrong labels among samples without verdict.
         left_below: those of them below the cut-off.
         more: how many more to review, in order, until 95 % of the wrong labels are found.
-        curve: P(wrong) along the order, beyond the top.
+        curve: P(worth flagging) along the order, beyond the top.
     """
 
     ranked: int
     flagged: int
+    by_rank: bool
     found: int
+    dropped: int
     judged: int
     unsure: int
     above: Share
     below: Share
+    precision: Share
+    basis: Basis
     top: int
     drawn: int
     audited: int
     bins: tuple[Bin, ...]
-    top_wrong: NDArray[np.bool_]
+    top_worth: NDArray[np.bool_]
     top_places: NDArray[np.int64]
     by_audit: Estimate | None = None
     by_order: Estimate | None = None
@@ -107,14 +128,19 @@ class Earned:
     more: Estimate | None = None
     curve: Curve | None = None
 
-    def cut_at(self, precision: float) -> int:
-        """Return how many samples to flag so that each is wrong with at least `precision`.
+    @property
+    def counted_all(self) -> bool:
+        """Whether every ranked sample is judged, so that nothing is left to estimate."""
+        return 0 < self.ranked == self.judged
 
-        The place where wrong labels beyond that precision add up to most. In the top this is where
-        the isotonic fit of the verdicts passes `precision` (Barlow, Bartholomew, Bremner, Brunk,
-        Statistical Inference under Order Restrictions, 1972); beyond it the curve's.
+    def cut_at(self, precision: float) -> int:
+        """Return how many samples to flag so that each is worth it with at least `precision`.
+
+        The place where samples worth it beyond that precision add up to most. In the top this is
+        where the isotonic fit of the verdicts passes `precision` (Barlow, Bartholomew, Bremner,
+        Brunk, Statistical Inference under Order Restrictions, 1972); beyond it the curve's.
         """
-        gains, ends = self.top_wrong - precision, self.top_places + 1
+        gains, ends = self.top_worth - precision, self.top_places + 1
         if self.curve is not None:
             sizes = self.curve.ends - self.curve.firsts + 1
             gains = np.append(gains, (self.curve.middle - precision) * sizes)

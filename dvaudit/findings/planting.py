@@ -20,6 +20,8 @@ from dvaudit.core.words import count
 
 MOST_SHARE = 0.5
 NOISE_STRENGTH = 2.0  # standard deviations of the column
+# Per sample, drawn evenly: the setting of the DVGS paper for noisy features.
+PICTURE_NOISE = (0.0, 3.0)
 
 Pairs = Mapping[tuple[str, str], float]
 
@@ -85,28 +87,39 @@ def plant_flips(data: Dataset, share: float, seed: int, *, pairs: Pairs | None =
 
 
 def plant_noise(
-    data: Dataset, share: float, seed: int, *, strength: float = NOISE_STRENGTH
+    data: Dataset,
+    share: float,
+    seed: int,
+    *,
+    strength: float | tuple[float, float] = NOISE_STRENGTH,
 ) -> Planted:
     """Add normal noise to all numbers of each labelled sample, with probability `share`.
 
     Args:
         share: above 0, at most 0.5.
         seed: the same seed plants the same errors.
-        strength: standard deviation of the noise in those of the column.
+        strength: standard deviation of the noise in those of the column; of two numbers, each
+            sample's own is drawn evenly between them.
 
     Raises:
         SettingsError: a share or strength out of bounds.
-        UnsuitableDataError: images, no numeric column, or nothing was drawn.
+        UnsuitableDataError: images (see `as_vectors`), no numeric column, or nothing was drawn.
     """
     check_share(share)
-    if not strength > 0:
-        raise SettingsError(f"The strength of the noise is {strength:g}; give a number above 0.")
+    low, high = strength if isinstance(strength, tuple) else (strength, strength)
+    if not 0 <= low <= high or not high > 0:
+        raise SettingsError(
+            f"The strength of the noise is {low:g} to {high:g}; give a number above 0."
+            if isinstance(strength, tuple)
+            else f"The strength of the noise is {strength:g}; give a number above 0."
+        )
     columns, numbers = _numbers(data)
     candidates = _free(data)
     rng = np.random.default_rng(seed)
     mask = candidates & (rng.random(len(data)) < share)
     _check_drawn(data, mask, candidates, share)
-    noise = strength * _spreads(numbers) * rng.standard_normal(numbers.shape)
+    noise = _spreads(numbers) * rng.standard_normal(numbers.shape)
+    noise *= rng.uniform(low, high, len(data))[:, None] if low < high else high
     changed = np.where(mask[:, None], numbers + noise, numbers)
     hashes = tuple(
         _digest(name, changed[row].tobytes()) if mask[row] else name
@@ -123,11 +136,28 @@ def plant_noise(
     return Planted(noisy, mask, candidates)
 
 
+def as_vectors(data: Dataset, matrix: NDArray[np.floating]) -> Dataset:
+    """Return `data` with the vectors an extractor made of it, (n, d), in place of its content."""
+    vectors = np.asarray(matrix, dtype=np.float64)
+    return replace(
+        data,
+        kind=Kind.VECTOR,
+        vectors=vectors,
+        images=None,
+        table=None,
+        fingerprint=_digest(data.fingerprint, vectors.tobytes()),
+        notes=(*data.notes, "Feature vectors stand for the content in a self-test."),
+    )
+
+
 def takes_noise(kind: Kind | None, roles: Mapping[str, str]) -> bool:
-    """True for data that holds numbers to add noise to: vectors, and tables with such a column."""
+    """True for data with numbers to add noise to: vectors, tables with such a column, and images.
+
+    Those of images are their feature vectors; see `as_vectors`.
+    """
     if kind is Kind.TABULAR:
         return Role.NUMERIC in roles.values()
-    return kind is Kind.VECTOR
+    return kind in (Kind.VECTOR, Kind.IMAGE)
 
 
 def confusion_pairs(confusions: pd.DataFrame) -> dict[tuple[str, str], float]:
@@ -218,11 +248,15 @@ def _numbers(data: Dataset) -> tuple[list[str], NDArray[np.float64]]:
     """Return the names of the columns that take noise, and (n, c) their content."""
     if data.kind is Kind.VECTOR and data.vectors is not None:
         return [], data.vectors
-    if data.table is None or not takes_noise(data.kind, data.roles):
+    if (
+        data.table is None
+        or data.kind is not Kind.TABULAR
+        or not takes_noise(data.kind, data.roles)
+    ):
         raise UnsuitableDataError(
             f"{data.name} holds no numeric columns to add noise to; plant label flips instead."
             if data.kind is Kind.TABULAR
-            else f"{data.name} holds images; feature noise is for tables and vectors. Plant label "
+            else f"{data.name} holds images; add noise to their feature vectors, or plant label "
             "flips instead."
         )
     names = [name for name in data.table.columns if data.roles.get(name) is Role.NUMERIC]

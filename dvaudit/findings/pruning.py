@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from dvaudit.core.errors import SettingsError
 MOST_REMOVED = 0.95
 
 Rows = NDArray[np.int64]
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class Series(StrEnum):
@@ -42,6 +44,20 @@ class Proxy(StrEnum):
     KERNEL = "kernel ridge"
     LOGISTIC = "logistic regression"
     NET = "small net"
+
+
+def known(kind: type[Choice], name: str) -> Choice:
+    """Return a member of an enumeration by its value.
+
+    Raises:
+        SettingsError: no such member, naming those there are.
+    """
+    try:
+        return kind(name)
+    except ValueError:
+        raise SettingsError(
+            f"There is no {name!r} to choose; choose from: {', '.join(kind)}."
+        ) from None
 
 
 def order_words(series: Series, *, hard: bool) -> tuple[str, str]:

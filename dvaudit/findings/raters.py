@@ -23,7 +23,8 @@ class Kappa:
             independent raters with these two people's shares of each answer; 1 = always the same,
             0 = as by chance. NaN where expected is 1, as when both give one answer throughout.
         low, high: 95 % interval (Fleiss, Cohen and Everitt 1969, large samples), within -1 to 1;
-            NaN where kappa is, and where it has no width to estimate (complete agreement).
+            NaN where kappa is, and where it has no width to estimate: complete agreement, or one
+            rater with a single answer throughout, which makes kappa 0 whatever the other says.
     """
 
     shared: int
@@ -64,7 +65,7 @@ def cohens_kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> Kappa:
     across = (1.0 - kappa) ** 2 * float(off.sum() - np.trace(off))
     rest = (kappa - expected * (1.0 - kappa)) ** 2
     variance = max(0.0, own + across - rest) / (n * (1.0 - expected) ** 2)
-    if variance <= 1e-15:  # complete agreement: the formula says nothing of how firm it is
+    if variance <= 1e-15:  # see Kappa: the formula says nothing of how firm it is
         return Kappa(n, agreed, kappa, np.nan, np.nan)
     width = NORMAL_95 * float(np.sqrt(variance))
     return Kappa(n, agreed, kappa, max(-1.0, kappa - width), min(1.0, kappa + width))

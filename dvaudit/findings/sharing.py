@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dvaudit.core.errors import SettingsError
+from dvaudit.core.people import folded
 
 
 def share_out(
@@ -29,7 +30,7 @@ def share_out(
         SettingsError: nobody named, a name twice or empty, or an overlap that cannot be.
     """
     names = list(reviewers)
-    if not names or "" in names or len(set(names)) < len(names):
+    if not names or "" in names or len(set(map(folded, names))) < len(names):
         raise SettingsError(
             f"{len(names)} reviewers named ({', '.join(names) or 'none'}); name at least one, each "
             "once."

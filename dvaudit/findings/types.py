@@ -104,13 +104,15 @@ class ErrorRate:
     """The estimated share of wrong labels among the labelled samples.
 
     `rate`, `low` and `high` (a 95 % interval) lie in 0 to 1, and are None where no estimate is
-    possible; `how` says how it was made, or why it was not.
+    possible; `how` says how it was made, or why it was not. A rate without an interval is counted:
+    every label was judged. `note` says in a few words what belongs beside the number.
     """
 
     rate: float | None
     low: float | None
     high: float | None
     how: str
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,8 @@ from dvaudit.core.progress import Cancelled
 from dvaudit.store.runs import Runs
 
 INTERVAL: Final = 0.25  # seconds between two writes
+_TELLS_AFTER: Final = 3.0  # seconds of work from which its speed says how long the rest takes
+_TELLS_FROM: Final = 0.1  # or the share of the work done
 _QUIET_TURNS: Final = 4  # look for a cancellation this rarely while nothing is reported
 
 
@@ -89,10 +91,14 @@ class Reporter:
         return quiet
 
     def _eta(self, fraction: float) -> float | None:
-        """Seconds left at the speed of this attempt: work done before a resume is not counted."""
+        """Seconds left at the speed of this attempt: work done before a resume is not counted.
+
+        None at first: what comes before the long part tells nothing of its speed.
+        """
         if self._first is None:
             return None
         start, before = self._first
-        if fraction <= before:
+        elapsed, done = time.monotonic() - start, fraction - before
+        if done <= 0 or (elapsed < _TELLS_AFTER and done < _TELLS_FROM):
             return None
-        return (time.monotonic() - start) * (1 - fraction) / (fraction - before)
+        return elapsed * (1 - fraction) / done

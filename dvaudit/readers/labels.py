@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import MISSING_CLASS, Task
 from dvaudit.core.errors import SettingsError, UnreadableInputError, some
+from dvaudit.core.words import count
 from dvaudit.readers.raw import Content, RawColumn
 from dvaudit.readers.typed import as_numbers, looks_numeric
 
@@ -103,7 +104,8 @@ def _class_notes(names: list[str], codes: NDArray[np.int64]) -> list[str]:
     if len(names) == 1:
         notes.append(f"All labels are '{names[0]}': with one class no label can look wrong.")
     elif single:
-        notes.append(f"{len(single)} classes have a single sample: {some(single)}.")
+        few = count(len(single), "class has", "classes have")
+        notes.append(f"{few} a single sample: {some(single)}.")
     folded: dict[str, list[str]] = {}
     for name in names:
         folded.setdefault(" ".join(name.casefold().split()), []).append(f"'{name}'")

@@ -14,17 +14,24 @@ from markupsafe import Markup
 
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
-from dvaudit.findings import CutBy
+from dvaudit.findings import CutBy, ErrorRate
 from dvaudit.reports import svg
 from dvaudit.reports.card import card
+from dvaudit.reports.listed import (
+    LISTED_DECISIONS,
+    changes_first,
+    given_labels,
+    listed_groups,
+    top_samples,
+)
 from dvaudit.reports.parts import MINUS, curves_part, effects_part, moment, people_part, signed
 from dvaudit.reports.sections import Choice, Section
 from dvaudit.reports.types import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
 CLASS_BARS = 12
-LISTED = {"confusions": 12, "classes": 100, "groups": 15, "outliers": 10}
-LISTED_DECISIONS = 200
+LISTED = {"confusions": 12, "classes": 100, "outliers": 10}
+SAMPLING = "sampling error only"  # what an interval of the methods' estimate covers
 
 NONE = "—"
 
@@ -113,24 +120,33 @@ def _summary(report: Report) -> str:
     moved = report.cut_off.by is not CutBy.METHODS
     flagged += f" (cut-off moved to: {report.cut_off.words()})." if moved else "."
     if rate.rate is not None:
+        interval = f"95 % interval {_interval(rate)}" if _interval(rate) else ""
+        error = SAMPLING if SAMPLING in rate.how and SAMPLING not in rate.note else ""
+        known = ", ".join(filter(None, [interval, error, rate.note]))
         flagged = (
-            f"About {percent(rate.rate)} of the labels are estimated to be wrong (95 % interval "
-            f"{percent(rate.low)} to {percent(rate.high)}), or some "
-            f"{round(rate.rate * report.labelled):,} samples. {flagged}"
+            f"About {percent(rate.rate)} of the labels are estimated to be wrong ({known}), or "
+            f"some {round(rate.rate * report.labelled):,} samples. {flagged}"
         )
     made = len(report.decisions)
     if not made:
         return f"{flagged} No verdict has been given yet: flags are suspicions, not findings."
-    changed = sum(report.verdict_counts()[name] for name in ("relabel", "drop"))
-    return f"{flagged} Verdicts so far: {made:,}, of which {changed:,} change the data."
+    changed = len(report.changing)
+    return (
+        f"{flagged} Verdicts so far: {made:,}, of which {changed:,} "
+        f"{'changes' if changed == 1 else 'change'} the data."
+    )
+
+
+def _interval(rate: ErrorRate) -> str:
+    if rate.low is None or rate.high is None:
+        return ""
+    return f"{100 * rate.low:.1f} to {percent(rate.high)}"
 
 
 def _tiles(report: Report) -> list[Row]:
     rate, conflicts = report.error_rate, report.duplicates["conflict"].astype(bool)
     groups = report.duplicates["group"]
-    interval = ""
-    if rate.low is not None and rate.high is not None:
-        interval = f"{100 * rate.low:.1f} to {percent(rate.high)}"
+    interval = ", ".join(filter(None, [_interval(rate), rate.note]))
     flagged_share = report.flagged / max(1, len(report.samples))
     unlabelled = len(report.samples) - report.labelled
     outliers = int(report.samples["outlier"].sum())
@@ -147,7 +163,7 @@ def _tiles(report: Report) -> list[Row]:
         _tile(
             "Reviewed",
             f"{len(report.decisions):,}",
-            f"{report.verdict_counts()['relabel']:,} relabelled",
+            f"{report.changing.count(Verdict.RELABEL):,} relabelled",
         ),
     ]
 
@@ -194,10 +210,7 @@ def _class_chart(report: Report) -> Row | None:
 
 def _top_samples(report: Report, shown: int) -> Row:
     """Return the most suspicious samples, flagged ones only where there are any."""
-    frame = report.samples[report.samples["suspicion_rank"].notna()]
-    if frame["flagged"].any():
-        frame = frame[frame["flagged"]]
-    top = frame.sort_values("suspicion_rank", kind="stable").head(shown)
+    top, total = top_samples(report.samples, shown)
     rows = [
         {
             **_plain(row),
@@ -207,7 +220,7 @@ def _top_samples(report: Report, shown: int) -> Row:
         }
         for row in top.to_dict("records")
     ]
-    return {"rows": rows, "more": len(frame) - len(rows)}
+    return {"rows": rows, "more": total - len(rows)}
 
 
 def _rows(frame: pd.DataFrame, limit: int) -> Row:
@@ -218,16 +231,14 @@ def _rows(frame: pd.DataFrame, limit: int) -> Row:
 def _groups(report: Report) -> Row:
     """Return duplicate groups, those with conflicting labels first."""
     frame = report.duplicates
-    order = frame.drop_duplicates("group").sort_values(
-        ["conflict", "group"], ascending=[False, True], kind="stable"
-    )
+    numbers, total = listed_groups(frame)
     shown = []
-    for number in order["group"].head(LISTED["groups"]):
+    for number in numbers:
         members = [_plain(row) for row in frame[frame["group"] == number].to_dict("records")]
         for member in members:
             member["thumbnail"] = report.thumbnails.get(str(member["id"]))
         shown.append({"number": number, "conflict": members[0]["conflict"], "members": members})
-    return {"rows": shown, "more": len(order) - len(shown)}
+    return {"rows": shown, "more": total - len(shown)}
 
 
 def _outliers(report: Report) -> Row:
@@ -237,29 +248,24 @@ def _outliers(report: Report) -> Row:
 
 
 def _decisions(report: Report) -> Row:
-    given = dict(zip(report.samples["id"], report.samples["given_label"], strict=True))
+    given = given_labels(report.samples)
+    listed = changes_first(report.changes, given)
     rows = [
         {
             "id": sample_id,
-            "given_label": _text(given.get(sample_id)),
+            "given_label": given.get(sample_id),
             "label": decision.label,
             "verdict": decision.verdict.value,
             "unseen": sample_id not in report.decisions,
             "thumbnail": report.thumbnails.get(sample_id),
         }
-        for sample_id, decision in _changes_first(report)
+        for sample_id, decision in listed[:LISTED_DECISIONS]
     ]
     return {
         "counts": report.verdict_counts(),
-        "rows": rows[:LISTED_DECISIONS],
-        "more": max(0, len(rows) - LISTED_DECISIONS),
+        "rows": rows,
+        "more": len(listed) - len(rows),
     }
-
-
-def _changes_first(report: Report) -> list[tuple[str, Decision]]:
-    """Return decisions and suggestions that are applied, those that change the data first."""
-    changing = (Verdict.RELABEL, Verdict.DROP)
-    return sorted(report.changes.items(), key=lambda item: item[1].verdict not in changing)
 
 
 def _verdict_text(decision: Decision | None) -> str | None:
@@ -277,7 +283,3 @@ def _plain(row: Mapping[Any, Any]) -> Row:
 
 def _missing(value: object) -> bool:
     return not isinstance(value, Iterable) and bool(pd.isna(value))  # type: ignore[call-overload]
-
-
-def _text(value: object) -> str | None:
-    return None if _missing(value) else str(value)

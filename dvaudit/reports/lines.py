@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
+from dvaudit.findings.pruning import Series
 from dvaudit.reports.svg import nice_ticks, svg_element
 
 KINDS = 4  # of line: colour and dashes of each are in report.css
@@ -40,19 +41,24 @@ class Curves:
         return f"{self.proxy}, {'balanced by class' if self.balanced else 'not balanced by class'}"
 
 
-def curves_of(table: pd.DataFrame) -> tuple[Curves, ...]:
+def curves_of(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> tuple[Curves, ...]:
     """Return the curves of the table "curves" of a pruning run: means and ranges over seeds.
 
-    Columns: series, proxy (text), balanced (bool), seed (int), share (removed, 0 to 1), score.
+    Columns: series, proxy (text), balanced (bool), seed (int), share (removed, 0 to 1), score. The
+    windows all remove the same share, so they are no curve over it and are left out.
+
+    Args:
+        names: what to call a series.
     """
     found = []
+    table = table[table["series"] != Series.WINDOW.value]
     for (proxy, balanced), part in table.groupby(["proxy", "balanced"], sort=False):
         lines = []
         for series, rows in part.groupby("series", sort=False):
             of = rows.groupby("share")["score"].agg(["mean", "min", "max"]).sort_index()
             lines.append(
                 Line(
-                    str(series),
+                    (names or {}).get(str(series), str(series)),
                     of.index.to_numpy(float),
                     *(of[name].to_numpy(float) for name in ("mean", "min", "max")),
                 )
@@ -63,7 +69,9 @@ def curves_of(table: pd.DataFrame) -> tuple[Curves, ...]:
 
 def line_chart(lines: Sequence[Line], *, title: str, x_axis: str, y_axis: str) -> Markup:
     """Draw lines with bands and a key below; x is a share in 0 to 1, shown in per cent."""
-    width, height, left, bottom, top, right = 560, 270, 52, 62, 12, 12
+    key_row, left, top, right = 17, 52, 12, 12
+    bottom = 44 + key_row * len(lines)
+    width, height = 560, 220 + bottom
     plot_width, plot_height = width - left - right, height - top - bottom
     low, high, x_ticks, y_ticks = _ranges(lines)
 
@@ -95,11 +103,10 @@ def line_chart(lines: Sequence[Line], *, title: str, x_axis: str, y_axis: str) -
             f'<polyline class="line l{kind}" points="{points}"><title>{escape(line.name)}</title>'
             "</polyline>"
         )
-        at = left + number * plot_width / max(1, len(lines))
+        at = height - key_row * (len(lines) - number) + 8
         parts.append(
-            f'<line class="line l{kind}" x1="{at:.1f}" x2="{at + 22:.1f}" y1="{height - 8}" '
-            f'y2="{height - 8}"/><text class="tick" x="{at + 27:.1f}" y="{height - 4}">'
-            f"{escape(line.name)}</text>"
+            f'<line class="line l{kind}" x1="{left}" x2="{left + 28}" y1="{at}" y2="{at}"/>'
+            f'<text class="tick" x="{left + 36}" y="{at + 4}">{escape(line.name)}</text>'
         )
     parts.append(
         f'<text class="axis" x="{left + plot_width / 2:.0f}" y="{height - bottom + 34}" '

@@ -70,7 +70,8 @@ def effects_part(report: Report) -> Part:
 
 def curves_part(report: Report) -> Part:
     """Return one chart for each proxy, balanced or not."""
-    found = [] if report.curves is None else lines.curves_of(report.curves)
+    names = report.curve_names
+    found = [] if report.curves is None else lines.curves_of(report.curves, names)
     measure = "R²" if report.task is Task.REGRESSION else "accuracy"
     return {
         "rows": [

@@ -154,7 +154,7 @@ def _patch(found: Mapping[str, Any], name: str) -> Patch:
             fingerprint=_text(dataset, "fingerprint"),
             kind=Kind(_text(dataset, "kind")),
             task=Task(_text(dataset, "task")),
-            samples=int(dataset.get("samples", 0)),
+            samples=_number(dataset.get("samples", 0), "samples"),
             created=_text(found, "created"),
             rows=tuple(rows),
             roles=_roles(dataset.get("roles", {})),
@@ -188,6 +188,12 @@ def _text(found: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f'"{key}" is {value!r}, no text')
     return value
+
+
+def _number(found: Any, key: str) -> int:
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        raise ValueError(f'"{key}" is {found!r}, no whole number of 0 or more')
+    return found
 
 
 def _roles(found: Any) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pandas as pd
 from dvaudit.core.dataset import Kind, Task, Unreadable
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings import CutOff, ErrorRate
+from dvaudit.reports.listed import changes_data, given_labels
 
 SCHEMA_VERSION = 1
 
@@ -41,6 +42,7 @@ class Report:
         suggested: suggestions that nobody judged and that are applied with the decisions.
         history: as Workspace.history; empty where nobody reviewed.
         curves: table "curves" of a pruning run, as in reports.lines; None for none.
+        curve_names: what to call its series; by their own names where none is given.
         cut_off: the rule behind `samples["flagged"]` and the tables.
 
     Raises:
@@ -66,6 +68,7 @@ class Report:
     suggested: Mapping[str, Decision] = field(default_factory=dict)
     history: pd.DataFrame = field(default_factory=no_history)
     curves: pd.DataFrame | None = None
+    curve_names: Mapping[str, str] = field(default_factory=dict)
     cut_off: CutOff = field(default_factory=CutOff)
 
     def __post_init__(self) -> None:
@@ -85,6 +88,13 @@ class Report:
     def changes(self) -> dict[str, Decision]:
         """Decisions and the suggestions applied with them, by sample id."""
         return {**self.suggested, **self.decisions}
+
+    @property
+    def changing(self) -> list[Verdict]:
+        """Standing verdicts that change the data: a relabel to the given label does not."""
+        given = given_labels(self.samples)
+        made = self.decisions.items()
+        return [item.verdict for name, item in made if changes_data(item, given.get(name))]
 
     def verdict_counts(self) -> dict[str, int]:
         """Return how many samples have each verdict, in the order of Verdict."""

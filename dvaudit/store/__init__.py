@@ -1,7 +1,7 @@
 """The workspace on disk: datasets, runs, results and verdicts."""
 
 from dvaudit.store.audit_samples import AuditSample
-from dvaudit.store.errors import RepeatedEventError, WorkspaceError
+from dvaudit.store.errors import OvertakenError, RepeatedEventError, WorkspaceError
 from dvaudit.store.records import (
     DatasetRecord,
     DatasetStatus,
@@ -16,6 +16,7 @@ __all__ = [
     "AuditSample",
     "DatasetRecord",
     "DatasetStatus",
+    "OvertakenError",
     "RepeatedEventError",
     "RunKind",
     "RunRecord",

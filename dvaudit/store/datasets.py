@@ -33,7 +33,7 @@ from dvaudit.store.records import (
     dataset_text,
     run_text,
 )
-from dvaudit.store.runs import live_runs
+from dvaudit.store.runs import is_at_work, live_runs, users_of
 from dvaudit.store.schema import DATASETS, RUNS
 from dvaudit.store.sources import SourceState, source_change, source_state, take
 from dvaudit.store.thumbnails import Thumbnails, make_thumbnail, write_thumbnails
@@ -201,15 +201,21 @@ class Datasets:
         """Delete a dataset and its runs, and return the ids of those; see Workspace.delete_dataset.
 
         Raises:
-            WorkspaceError: one of its runs is waiting or at work.
+            WorkspaceError: one of its runs, or one that was given it, is waiting or at work.
         """
-        self.get(dataset_id)
+        name = self.get(dataset_id).name
         number = dataset_number(dataset_id)
         with self._database.write() as connection:
             live = live_runs(connection, dataset_id)
             if live:
                 raise WorkspaceError(
-                    f"Dataset {dataset_id} has work going on: {some(live)}. Cancel it first."
+                    f"{name} has work going on: {some(run.title for run in live)}. Cancel it first."
+                )
+            users = [run for run in users_of(connection, dataset_id) if is_at_work(connection, run)]
+            if users:
+                raise WorkspaceError(
+                    f"{name} is being used by work on other data: "
+                    f"{some(run.title for run in users)}. Wait for it, or cancel it first."
                 )
             of_dataset = RUNS.c.dataset_id == number
             runs = connection.execute(select(RUNS.c.id).where(of_dataset)).scalars().all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -32,16 +32,21 @@ class Judging:
         reviewer: str = "",
         event: str | None = None,
         resolves: bool = False,
+        senders: Collection[str] | None = None,
     ) -> int:
         """Add a verdict on a sample and return its version; `label` is for RELABEL only.
 
         `seen_version` is the version the person looked at (0 = none); None overrides whatever is
-        there. `event` names the person's action, so that a message that comes twice, in whatever
-        session, counts once. `resolves` marks the verdict that settles what reviewers judged
-        differently. Stored durably when this returns.
+        there. With `senders`, pages in a browser whose events are named "SENDER-...", newer
+        versions of their own are no conflict, as they had not been told of them; nor are those
+        with the same decision, nor, unless it `resolves`, those of other reviewers, which stand
+        beside this one. `event` names the person's action, so that a message that comes twice, in
+        whatever session, counts once. `resolves` marks the verdict that settles what reviewers
+        judged differently. Stored durably when this returns.
 
         Raises:
-            ConflictError: the sample has changed since `seen_version`.
+            ConflictError: the sample has changed since `seen_version`; with `senders`, it is an
+                OvertakenError.
             RepeatedEventError: `event` was carried out before.
             NotFoundError: no such dataset or sample.
             ValueError: an unknown verdict, or one that does not go with the label.
@@ -49,7 +54,14 @@ class Judging:
         decision = Decision(sample_id, Verdict(verdict), label)
         self._require_samples(dataset_id, [sample_id])
         return self._verdicts.append(
-            dataset_id, sample_id, decision, seen_version, reviewer, event, resolves=resolves
+            dataset_id,
+            sample_id,
+            decision,
+            seen_version,
+            reviewer,
+            event,
+            resolves=resolves,
+            senders=senders,
         )
 
     def decide_many(

@@ -17,6 +17,7 @@ from dvaudit.core.dataset import Kind, Task, Unreadable
 from dvaudit.core.errors import NotFoundError
 
 _NUMBER = re.compile(r"[0-9]{4,12}")
+_TITLES = {"selftest": "Self-test", "query": "Question"}
 
 
 class DatasetStatus(StrEnum):
@@ -121,6 +122,12 @@ class RunRecord:
     created: datetime
     started: datetime | None
     finished: datetime | None
+
+    @property
+    def title(self) -> str:
+        """What people call it: its kind, and the number that the pages show."""
+        kind = _TITLES.get(self.kind.value, self.kind.value.capitalize())
+        return f"{kind} #{run_number(self.id)}"
 
 
 def dataset_text(number: int) -> str:

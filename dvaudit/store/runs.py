@@ -230,26 +230,33 @@ class Runs:
                 _fail_import(connection, run_id, error or "The import was cancelled.")
             return True
 
-    def delete(self, run_id: str) -> str:
-        """Delete a run's row and return the id of its dataset; see Workspace.delete_run."""
+    def users_of(self, identifier: str) -> tuple[RunRecord, ...]:
+        """Runs that were given a dataset's or a run's id as a parameter, newest first."""
+        with self._database.read() as connection:
+            return users_of(connection, identifier)
+
+    def delete(self, run_id: str) -> tuple[RunRecord, ...]:
+        """Delete the rows of a run and of those made from it; see Workspace.delete_run."""
         run = self.get(run_id)
         if run.kind is RunKind.IMPORT:
             raise WorkspaceError(
-                f"Run {run_id} is the import of dataset {run.dataset_id} and goes with that; "
-                "delete the dataset instead."
+                f"{run.title} is the import of its dataset and goes with that; delete the dataset "
+                "instead."
             )
         with self._database.write() as connection:
-            live = live_runs(connection, run.dataset_id)
-            if run_id in live:
-                raise WorkspaceError(f"Run {run_id} is {run.status}. Cancel it first.")
-            users = [other for other in live if _uses(connection, other, run_id)]
-            if users:
+            if is_at_work(connection, run):
+                raise WorkspaceError(f"{run.title} is {run.status}. Cancel it first.")
+            users = users_of(connection, run_id)
+            live = [user for user in users if is_at_work(connection, user)]
+            if live:
                 raise WorkspaceError(
-                    f"Run {run_id} is being used by work that goes on: {some(users)}. "
-                    "Wait for it, or cancel it first."
+                    f"{run.title} is being used by work that goes on: "
+                    f"{some(user.title for user in live)}. Wait for it, or cancel it first."
                 )
-            connection.execute(delete(RUNS).where(RUNS.c.id == run_number(run_id)))
-        return run.dataset_id
+            gone = (run, *users)
+            numbers = [run_number(one.id) for one in gone]
+            connection.execute(delete(RUNS).where(RUNS.c.id.in_(numbers)))
+        return gone
 
     def _any_submitted(self) -> bool:
         with self._database.read() as connection:
@@ -265,19 +272,27 @@ class Runs:
 _SUBMITTED = and_(RUNS.c.status == RunStatus.QUEUED.value, RUNS.c.submitted.is_not(None))
 
 
-def live_runs(connection: Connection, dataset_id: str) -> tuple[str, ...]:
-    """Ids of runs of a dataset that a worker has, or that wait for one."""
-    waiting_or_active = or_(_SUBMITTED, RUNS.c.status.in_(_ACTIVE))
-    query = select(RUNS.c.id).where(
-        RUNS.c.dataset_id == dataset_number(dataset_id), waiting_or_active
-    )
-    return tuple(run_text(number) for number in connection.execute(query).scalars())
+_AT_WORK = or_(_SUBMITTED, RUNS.c.status.in_(_ACTIVE))
 
 
-def _uses(connection: Connection, run_id: str, other: str) -> bool:
-    """True when a run was given another run's id as one of its parameters."""
-    query = select(RUNS.c.params).where(RUNS.c.id == run_number(run_id))
-    return other in json.loads(connection.execute(query).scalar_one()).values()
+def live_runs(connection: Connection, dataset_id: str) -> tuple[RunRecord, ...]:
+    """Runs of a dataset that a worker has, or that wait for one."""
+    query = select(RUNS).where(RUNS.c.dataset_id == dataset_number(dataset_id), _AT_WORK)
+    return tuple(run_record(row._mapping) for row in connection.execute(query))
+
+
+def is_at_work(connection: Connection, run: RunRecord) -> bool:
+    """True where a worker has a run, or where it waits for one."""
+    query = select(RUNS.c.id).where(RUNS.c.id == run_number(run.id), _AT_WORK)
+    return connection.execute(query).first() is not None
+
+
+def users_of(connection: Connection, identifier: str) -> tuple[RunRecord, ...]:
+    """Runs that were given a dataset's or a run's id as a parameter, newest first."""
+    named = RUNS.c.params.contains(f'"{identifier}"', autoescape=True)
+    rows = connection.execute(select(RUNS).where(named).order_by(RUNS.c.id.desc()))
+    found = (run_record(row._mapping) for row in rows)
+    return tuple(run for run in found if identifier in run.params.values())
 
 
 def _start(connection: Connection, number: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import (
@@ -77,11 +77,37 @@ def newest_of(
     return found
 
 
-def last_action(connection: Connection, dataset_id: str, reviewer: str | None) -> list[RowMapping]:
+def unseen(
+    connection: Connection,
+    dataset_id: str,
+    sample_id: str,
+    seen_version: int,
+    senders: Collection[str],
+    spellings: Sequence[str] | None,
+) -> RowMapping | None:
+    """Return a sample's newest row after `seen_version` that none of `senders` made.
+
+    Args:
+        senders: events named "SENDER-..." of these are the asking one's own.
+        spellings: the names of one reviewer, whose rows alone count; None for anybody's.
+    """
+    query = of_dataset(dataset_id).where(
+        VERDICTS.c.sample == sample_id, VERDICTS.c.version > seen_version
+    )
+    for row in connection.execute(query.order_by(VERDICTS.c.id.desc())).mappings():
+        own = str(row["event"] or "").rpartition("-")[0]
+        if own not in senders and (spellings is None or row["reviewer"] in spellings):
+            return row
+    return None
+
+
+def last_action(
+    connection: Connection, dataset_id: str, spellings: Sequence[str] | None
+) -> list[RowMapping]:
     """Return the rows of the last action not yet undone, of one reviewer or of anybody."""
     query = of_dataset(dataset_id).where(VERDICTS.c.undoes.is_(None), _stands(VERDICTS.c.id))
-    if reviewer is not None:
-        query = query.where(VERDICTS.c.reviewer == reviewer)
+    if spellings is not None:
+        query = query.where(VERDICTS.c.reviewer.in_(spellings))
     row = connection.execute(query.order_by(VERDICTS.c.id.desc()).limit(1)).mappings().first()
     if row is None:
         return []

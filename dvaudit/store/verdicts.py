@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from dvaudit.core.errors import ConflictError
 from dvaudit.store import verdict_rows as rows
 from dvaudit.store.atomic import replacing
 from dvaudit.store.database import Database
+from dvaudit.store.errors import OvertakenError
 from dvaudit.store.records import DatasetRecord
 from dvaudit.store.schema import VERDICTS
 from dvaudit.store.verdict_state import States
@@ -51,24 +52,34 @@ class Verdicts:
         event: str | None = None,
         *,
         resolves: bool = False,
+        senders: Collection[str] | None = None,
     ) -> int:
         """Add the next version of a sample (None = no decision any more) and return its number.
 
-        Clearing a sample that has no decision adds nothing.
+        Clearing a sample that has no decision adds nothing. With `senders`, `seen_version` is
+        compared as Judging.decide says.
 
         Raises:
+            OvertakenError: with `senders`, a newer verdict that they had not seen.
             ConflictError: the sample is no longer at `seen_version`.
             RepeatedEventError: `event` was carried out before.
         """
+        names = self._states.spellings(dataset_id, reviewer)
         with self._database.write() as connection:
             rows.refuse_repeated(connection, event)
             latest = rows.newest_of(connection, dataset_id, [sample_id]).get(sample_id)
             version = 0 if latest is None else int(latest["version"])
-            if seen_version is not None and seen_version != version:
+            if seen_version is not None and senders is not None:
+                whose = None if resolves else names
+                newer = rows.unseen(connection, dataset_id, sample_id, seen_version, senders, whose)
+                if newer is not None and rows.decision_of(newer) != decision:
+                    message = f"{sample_id} was judged elsewhere after you looked at it."
+                    raise OvertakenError(message, rows.entry_of(newer))
+            elif seen_version is not None and seen_version != version:
                 raise ConflictError(_conflict(sample_id, seen_version, latest))
             if decision is None and (latest is None or latest["verdict"] == rows.CLEAR):
                 return version
-            entry = Entry(0, 0.0, sample_id, version + 1, decision, reviewer, resolves=resolves)
+            entry = Entry(0, 0.0, sample_id, version + 1, decision, names[0], resolves=resolves)
             rows.add(connection, dataset_id, [entry], event)
             return version + 1
 
@@ -89,6 +100,7 @@ class Verdicts:
             RepeatedEventError: `event` was carried out before.
         """
         action = uuid.uuid4().hex
+        name = self._states.spellings(dataset_id, reviewer)[0]
         with self._database.write() as connection:
             rows.refuse_repeated(connection, event)
             newest = rows.newest_of(connection, dataset_id, [item.sample_id for item in decisions])
@@ -98,9 +110,7 @@ class Verdicts:
                 if only_open and latest is not None and latest["verdict"] != rows.CLEAR:
                     continue
                 version = 1 if latest is None else int(latest["version"]) + 1
-                entries.append(
-                    Entry(0, 0.0, item.sample_id, version, item, reviewer, action=action)
-                )
+                entries.append(Entry(0, 0.0, item.sample_id, version, item, name, action=action))
             rows.add(connection, dataset_id, entries, event)
         return len(entries)
 
@@ -116,9 +126,10 @@ class Verdicts:
             ConflictError: somebody else has since decided on the same sample.
             RepeatedEventError: `event` was carried out before.
         """
+        names = None if reviewer is None else self._states.spellings(dataset_id, reviewer)
         with self._database.write() as connection:
             rows.refuse_repeated(connection, event)
-            action = rows.last_action(connection, dataset_id, reviewer)
+            action = rows.last_action(connection, dataset_id, names)
             if not action:
                 return ()
             rows.refuse_later_actions(connection, action)
@@ -136,7 +147,7 @@ class Verdicts:
                         sample_id=row["sample"],
                         version=int(newest[row["sample"]]["version"]) + 1,
                         decision=before[row["sample"]],
-                        reviewer=str(row["reviewer"]) if reviewer is None else reviewer,
+                        reviewer=str(row["reviewer"]) if names is None else names[0],
                         undoes=int(row["id"]),
                         action=together,
                     )

@@ -163,7 +163,7 @@ class Workspace(Judging):
         A source that was referenced, not copied, is left alone.
 
         Raises:
-            WorkspaceError: one of its runs is waiting or at work.
+            WorkspaceError: one of its runs, or one that was given it, is waiting or at work.
         """
         for run_id in self._datasets.delete(dataset_id):
             shutil.rmtree(self.root / "runs" / run_id, ignore_errors=True)
@@ -208,15 +208,25 @@ class Workspace(Judging):
         return self.queue.find(dataset_id, None if kind is None else RunKind(kind))
 
     def delete_run(self, run_id: str) -> None:
-        """Delete a run with its results and exports; verdicts are the dataset's, and stay.
+        """Delete a run and those made from it (`users_of`), with their results and exports.
+
+        Verdicts are the dataset's, and stay.
 
         Raises:
-            WorkspaceError: the run is waiting or at work, work that goes on uses it, or it is the
-                import of its dataset.
+            WorkspaceError: the run or one made from it is waiting or at work, or it is the import
+                of its dataset; nothing is deleted.
         """
-        dataset_id = self.queue.delete(run_id)
-        for folder in (self.root / "runs" / run_id, self.exports / dataset_id / run_id):
-            shutil.rmtree(folder, ignore_errors=True)
+        for run in self.queue.delete(run_id):
+            for folder in (self.root / "runs" / run.id, self.exports / run.dataset_id / run.id):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def users_of(self, identifier: str) -> tuple[RunRecord, ...]:
+        """Runs that were given a dataset or a run, by its id, newest first.
+
+        Of an audit: its prunings, trainings, maps and questions. Of a dataset: the runs that have
+        it as their trusted set, or ask about its samples.
+        """
+        return self.queue.users_of(identifier)
 
     def dataset_size(self, dataset_id: str) -> int:
         """Bytes on disk of a dataset's own files and exports, without its runs'."""

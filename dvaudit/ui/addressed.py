@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 
 def in_address(params: Mapping[str, Sequence[str]]) -> None:
@@ -13,7 +14,13 @@ def in_address(params: Mapping[str, Sequence[str]]) -> None:
     Each change of the address is a step of the browser's Back button.
     """
     kept = {key: st.query_params.get_all(key) for key in st.query_params if key not in params}
-    st.query_params.from_dict({**kept, **{key: values for key, values in params.items() if values}})
+    after = {key: list(values) for key, values in {**kept, **params}.items() if values}
+    try:
+        st.query_params.from_dict(after)
+    except StreamlitAPIException:
+        # A parameter that belongs to a widget cannot be written, not even as it is. The others
+        # are written alone; without values they leave the address all the same.
+        st.query_params.update({key: list(values) for key, values in params.items()})
 
 
 def asked(key: str, options: Sequence[str]) -> str:

@@ -37,7 +37,8 @@ def agreement(board: Board) -> None:
     )
     st.caption(
         "Cohen's kappa: agreement beyond chance, 1 = always the same, 0 = as by chance; in "
-        "brackets the 95% interval (none where the two agree on everything). “With label” also "
+        "brackets the 95% interval (none where the two agree on everything, or where one of them "
+        "has one answer throughout: kappa is then 0 whatever the other says). “With label” also "
         "asks for the same new label."
     )
     names = [f"{shown(pair.one)} and {shown(pair.other)}" for pair in pairs]
@@ -70,7 +71,7 @@ def kappa_text(found: Kappa) -> str:
     if math.isnan(found.kappa):
         return "none: one answer throughout"
     if math.isnan(found.low):
-        return _two(found.kappa)
+        return _two(found.kappa) + (", one answer throughout" if found.agreed < 1.0 else "")
     return f"{_two(found.kappa)} ({_two(found.low)} to {_two(found.high)})"
 
 

@@ -108,6 +108,22 @@ def repeats(ws: Workspace, run: RunRecord, method: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["audit", "seed", "correlation"])
 
 
+def same_but_seed(ws: Workspace, run: RunRecord) -> list[RunRecord]:
+    """Return the other audits of this data that were started like this one, with other seeds."""
+
+    def others(one: RunRecord) -> list[object]:
+        keys = ("valuators", "settings", "extractor", "extractor_settings", "trusted")
+        return [one.params.get(key) or None for key in keys]
+
+    return [
+        one
+        for one in ws.runs(run.dataset_id, RunKind.AUDIT)
+        if one.id != run.id
+        and others(one) == others(run)
+        and one.params.get("seed", 0) != run.params.get("seed", 0)
+    ]
+
+
 def _repeats(run: RunRecord, other: RunRecord, method: str) -> bool:
     """True where another audit ran a method in the same way with another seed."""
 

@@ -16,11 +16,13 @@ from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import compare_charts as charts
 from dvaudit.ui import compare_data as data
-from dvaudit.ui import frames
+from dvaudit.ui import filters, frames
 from dvaudit.ui.compare_agreement import enough_methods
 from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.ranking import Filter
 from dvaudit.ui.sample_facts import suggested_label, text_or_none, verdict_text
-from dvaudit.ui.samples_view import open_sample, sample_table
+from dvaudit.ui.samples_controls import filter_line
+from dvaudit.ui.samples_view import closed_sample, open_sample, sample_table
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count, plain
 
@@ -39,8 +41,17 @@ def disagreements(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None
     if one == other:
         empty_state("One method twice", "Choose two different ones: a method agrees with itself.")
         return
+    wanted, ignored = filters.current(ws, dataset, run)
+    filter_line(wanted, ignored, "No filter: the filters of Samples hold here too.")
     differences = data.differences(ws, run, one, other)
-    order = findings.most_disputed(_of_side(differences, side))
+    everywhere = findings.most_disputed(_of_side(differences, side))
+    order = _fitting(ws, dataset, run, wanted, everywhere)
+    if len(order) < len(everywhere) and not len(order):
+        empty_state(
+            "No sample fits these filters",
+            f"{count(len(everywhere), 'sample')} would without: take a filter above away.",
+        )
+        return
     if not len(order):
         empty_state(
             "No disagreement", "On this side there is no sample that both scored and rank apart."
@@ -56,13 +67,28 @@ def disagreements(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None
     decisions = audits.decisions(ws, dataset.id)
     if dataset.kind is Kind.IMAGE:
         cards = [_card(frame, int(at), places, flagged, decisions) for at in shown]
-        opened = gallery(dataset.id, cards, key="disagreements", size=112)
+        opened = gallery(dataset.id, cards, key="disagreements", back=closed_sample())
         if opened is not None:
             open_sample(opened)
     else:
         rows = _rows(frames.features(ws, dataset), frame, shown, places, (one, other), decisions)
         sample_table(rows, shown, key=f"disagreement_rows_{one}_{other}_{side}")
     _more(len(order), len(shown))
+
+
+def _fitting(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    run: RunRecord,
+    wanted: Filter,
+    order: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return the positions of `order` that pass a filter, in their order."""
+    if not filters.is_filtered(wanted):
+        return order
+    passing = np.zeros(dataset.samples or 0, dtype=bool)
+    passing[filters.selected(ws, dataset, run, wanted).positions] = True
+    return order[passing[order]]
 
 
 def _choose(ws: Workspace, run: RunRecord, names: list[str]) -> tuple[str, str, str]:
@@ -73,7 +99,7 @@ def _choose(ws: Workspace, run: RunRecord, names: list[str]) -> tuple[str, str, 
         if data.CONSENSUS not in pair[1:]
     ]
     first = pairs[0] if pairs else (names[0], names[1])
-    left, right, sides = st.columns([1, 1, 2], vertical_alignment="bottom")
+    left, right = st.columns(2)
     chosen = [
         place.selectbox(
             label,
@@ -93,7 +119,7 @@ def _choose(ws: Workspace, run: RunRecord, names: list[str]) -> tuple[str, str, 
         _ONE: f"{plain(chosen[0])} suspects more",
         _OTHER: f"{plain(chosen[1])} suspects more",
     }
-    side = sides.segmented_control(
+    side = st.segmented_control(
         "Which samples",
         list(words),
         format_func=lambda key: words[key],

@@ -42,11 +42,8 @@ def results(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
         )
     else:
         st.warning(plain(str(summary["why"])), icon=":material/help:")
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        _curves(ws, run, summary, means)
-    with right:
-        _table(dataset, run, summary, means, scores)
+    _curves(ws, run, summary, means)
+    _table(dataset, run, summary, means, scores)
 
 
 def _facts(run: RunRecord, summary: dict[str, Any], scores: pd.DataFrame) -> str:
@@ -62,6 +59,17 @@ def _facts(run: RunRecord, summary: dict[str, Any], scores: pd.DataFrame) -> str
         f"{count(len(summary['seeds']), 'round')}, {_seeds(summary['seeds'])}",
         f"features: {summary['features']}",
     ]
+    noise = summary.get("noise")
+    if noise and noise[0] < noise[1]:
+        parts.append(
+            f"noise in the feature vectors, {noise[0]:g} to {noise[1]:g} standard deviations"
+        )
+    elif noise:
+        parts.append(f"noise of {noise[1]:g} standard deviations")
+    if summary.get("left_out"):
+        parts.append(
+            f"left out, because they train on the pictures: {', '.join(summary['left_out'])}"
+        )
     if summary["trusted"]:
         parts.append(f"trusted set: {summary['trusted']}")
     if run.started and run.finished:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import streamlit as st
 
 from dvaudit import audits, valuators
+from dvaudit.core.dataset import Kind
 from dvaudit.core.errors import DvauditError, NotFoundError
 from dvaudit.core.machine import available_memory, size_text
 from dvaudit.findings import Plant, confusion_pairs
@@ -36,9 +37,14 @@ KINDS = {
     Plant.NOISE: (
         "Noisy features",
         "Normal noise of two standard deviations is added to every number of a sample; labels "
-        "stay. For tables and vectors.",
+        "stay.",
     ),
 }
+_PICTURE_NOISE = (
+    "Normal noise is added to the feature vector of an image, not to its pixels: of a deviation "
+    "drawn for each evenly from 0 to 3 (of the standardised features), so the weakest cannot be "
+    "found by any method. All methods then value feature vectors; labels stay."
+)
 _WHAT_FOR = (
     "Errors are planted in a copy of this data, so that their places are known. You see which "
     "method finds them here, and how many you would have to review. Your data and its labels stay "
@@ -62,7 +68,8 @@ def selftest(ws: Workspace, dataset: DatasetRecord, audit: RunRecord | None) -> 
     if not audits.kinds_for(dataset):
         empty_state(
             "No errors can be planted here",
-            "Label flips need two classes or more; feature noise needs vectors or numeric columns.",
+            "Label flips need two classes or more; feature noise needs labels and images, vectors "
+            "or numeric columns.",
         )
         return
     done = audit if audit is not None and audit.status is RunStatus.DONE else None
@@ -141,13 +148,20 @@ def _form(ws: Workspace, dataset: DatasetRecord, audit: RunRecord | None) -> Pla
             "What to plant",
             [kind.value for kind in kinds],
             format_func=lambda kind: KINDS[Plant(kind)][0],
-            captions=[KINDS[kind][1] for kind in kinds],
+            captions=[_caption(kind, dataset) for kind in kinds],
             key=f"selftest_kind_{dataset.id}",
             persist_state="session",
         )
     )
     if kind is Plant.PAIRS:
         _pairs(ws, audit)
+    noisy = kind is Plant.NOISE
+    left_out = [name for name in names if noisy and audits.takes_pictures(dataset, name)]
+    if left_out:
+        st.caption(
+            f"Left out: {plain(', '.join(infos[name].title for name in left_out))}. They train on "
+            "the pictures themselves, and noise is planted in feature vectors."
+        )
     share, rounds, seed = st.columns(3)
     percent = share.number_input(
         "Share, %",
@@ -189,6 +203,12 @@ def _form(ws: Workspace, dataset: DatasetRecord, audit: RunRecord | None) -> Pla
         )
     seeds = tuple(range(int(first), int(first) + int(many)))
     return Plan(tuple(names), kind, int(percent) / 100, seeds, trusted)
+
+
+def _caption(kind: Plant, dataset: DatasetRecord) -> str:
+    if kind is Plant.NOISE and dataset.kind is Kind.IMAGE:
+        return _PICTURE_NOISE
+    return KINDS[kind][1]
 
 
 def _fits(info: valuators.ValuatorInfo, dataset: DatasetRecord) -> bool:

@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dvaudit import findings
-from dvaudit.store import RunRecord, Workspace
+from dvaudit import audits, findings
+from dvaudit.store import RunRecord, RunStatus, Workspace
 from dvaudit.ui import compare_charts as charts
 from dvaudit.ui import compare_data as data
 from dvaudit.ui import frames, theme
 from dvaudit.ui.contributors_charts import show
+from dvaudit.ui.following import follow
 from dvaudit.ui.ranking import numbers
 from dvaudit.ui.sample_facts import NOTHING
-from dvaudit.ui.session import empty_state
+from dvaudit.ui.session import empty_state, refusals_shown
 from dvaudit.ui.words import count, plain
 
 DRAWN = 60
@@ -46,10 +47,44 @@ def stability(ws: Workspace, run: RunRecord) -> None:
     if exact:
         st.caption(
             f"No standard errors from {', '.join(plain(name) for name in exact)}: exact given the "
-            "features, or run once. Audits with other seeds show how they vary: run one in Audit."
+            "features, or run once. Audits with other seeds show how they vary."
         )
+    _other_seeds(ws, run)
     if measured:
         _intervals(ws, run, frame, measured, k)
+
+
+def _other_seeds(ws: Workspace, run: RunRecord) -> None:
+    """Follow the newest repeat of this audit until it is done, or offer to start the next one."""
+    repeats = data.same_but_seed(ws, run)
+    if repeats and repeats[0].status is not RunStatus.DONE:
+        follow(ws, repeats[0])
+        return
+    seed = 1 + max(int(one.params.get("seed", 0)) for one in (run, *repeats))
+    st.button(
+        f"Audit again with seed {seed}",
+        icon=":material/play_arrow:",
+        on_click=_start,
+        args=(ws, run, seed),
+        help="The same methods with the same settings, in the background. When it is done, the "
+        "column Other seeds compares it with this audit.",
+    )
+
+
+def _start(ws: Workspace, run: RunRecord, seed: int) -> None:
+    params = run.params
+    with refusals_shown():
+        audits.start_audit(
+            ws,
+            run.dataset_id,
+            params["valuators"],
+            settings=params.get("settings"),
+            extractor=params.get("extractor"),
+            extractor_settings=params.get("extractor_settings"),
+            trusted=params.get("trusted"),
+            seed=seed,
+            device=params.get("device", "auto"),
+        )
 
 
 def _table(

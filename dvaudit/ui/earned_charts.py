@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
-from dvaudit.findings.earned_types import Bin, Curve, Earned
+from dvaudit.findings.earned_types import Bin, Curve, Earned, share_of
 from dvaudit.ui.dynamics_lines import COLOURS, COLOURS_ON_DARK, LAYOUT, ink
 
 _HEIGHT = 260
 _BAND = "rgba(122, 134, 153, 0.22)"
-_FADED = 0.02  # P(wrong) below which the curve is not drawn further than there is to see
+_FADED = 0.02  # P(worth flagging) below which the curve is not drawn further than there is to see
 _MOST_POINTS = 120
+_APART = 0.03  # of the axis: a bar with its ends is 2 % of the narrowest chart
 
 
 def shown_places(found: Earned) -> int:
@@ -34,7 +37,7 @@ def precision_chart(found: Earned, suggested: int, *, dark: bool) -> go.Figure:
     figure = go.Figure()
     if found.curve is not None:
         _add_curve(figure, found.curve, last, ink(dark=dark))
-    bins = [item for item in found.bins if item.first <= last]
+    bins = bins_apart([item for item in found.bins if item.first <= last], last)
     if bins:
         _add_bins(figure, bins, palette[0])
     line = {"width": 2, "color": palette[1]}
@@ -59,20 +62,55 @@ def precision_chart(found: Earned, suggested: int, *, dark: bool) -> go.Figure:
         tickformat=",d",
     )
     figure.update_yaxes(
-        title="labels wrong", range=[-0.02, 1.04], tickformat=".0%", fixedrange=True, nticks=6
+        title="worth flagging", range=[-0.02, 1.04], tickformat=".0%", fixedrange=True, nticks=6
     )
     return figure
+
+
+def bins_apart(bins: Sequence[Bin], last: int) -> list[Bin]:
+    """Return bins whose middles are far enough apart that their bars do not overlap.
+
+    Neighbours of the same kind are merged. Where the first of the audit sample still is too near
+    the last of the top, it has no neighbour left to merge with.
+
+    Args:
+        last: the last place that the axis shows.
+    """
+    out: list[Bin] = []
+    for item in bins:
+        crowded = len(out) > 1 and _near(out[-2], out[-1], last)
+        if out and out[-1].drawn == item.drawn and (crowded or _near(out[-1], item, last)):
+            out[-1] = _merged(out[-1], item)
+        else:
+            out.append(item)
+    # Merging moves a middle; what was merged last may be near the one before.
+    while len(out) > 1 and out[-1].drawn == out[-2].drawn and _near(out[-2], out[-1], last):
+        out[-2:] = [_merged(out[-2], out[-1])]
+    return out
+
+
+def _middle(item: Bin) -> float:
+    return (item.first + item.last) / 2
+
+
+def _near(one: Bin, other: Bin, last: int) -> bool:
+    return _middle(other) - _middle(one) < _APART * last
+
+
+def _merged(one: Bin, other: Bin) -> Bin:
+    share = share_of(one.worth.hits + other.worth.hits, one.worth.of + other.worth.of)
+    return Bin(one.first, other.last, share, one.drawn)
 
 
 def chart_alt(found: Earned, suggested: int) -> str:
     """Return what the chart shows in words, for screen readers."""
     parts = [
-        f"places {item.first:,} to {item.last:,}: {item.wrong.hits} of {item.wrong.of} wrong"
+        f"places {item.first:,} to {item.last:,}: {item.worth.hits} of {item.worth.of} worth it"
         for item in found.bins
     ]
     said = "; ".join(parts) if parts else "nothing judged in order yet"
     offered = f"; suggested cut-off {suggested:,}" if suggested else ""
-    return f"Share of wrong labels along the order of review: {said}; cut-off {found.flagged:,}" + (
+    return f"Share worth flagging along the order of review: {said}; cut-off {found.flagged:,}" + (
         offered
     )
 
@@ -98,13 +136,13 @@ def _add_curve(figure: go.Figure, curve: Curve, last: int, colour: str) -> None:
         mode="lines",
         line={"color": colour, "width": 2, "dash": "dot"},
         customdata=np.column_stack([curve.low[kept], curve.high[kept]]),
-        hovertemplate="place %{x:,.0f}: %{y:.1%} expected wrong"
+        hovertemplate="place %{x:,.0f}: %{y:.1%} expected to be worth flagging"
         "<br>95% band %{customdata[0]:.1%} to %{customdata[1]:.1%}<extra></extra>",
     )
 
 
 def _add_bins(figure: go.Figure, bins: list[Bin], colour: str) -> None:
-    shares = [item.wrong.share for item in bins]
+    shares = [item.worth.share for item in bins]
     figure.add_scatter(
         x=[(item.first + item.last) / 2 for item in bins],
         y=shares,
@@ -113,8 +151,8 @@ def _add_bins(figure: go.Figure, bins: list[Bin], colour: str) -> None:
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [item.wrong.high - item.wrong.share for item in bins],
-            "arrayminus": [item.wrong.share - item.wrong.low for item in bins],
+            "array": [item.worth.high - item.worth.share for item in bins],
+            "arrayminus": [item.worth.share - item.worth.low for item in bins],
             "color": colour,
             "thickness": 1.5,
             "width": 4,
@@ -128,9 +166,9 @@ def _add_bins(figure: go.Figure, bins: list[Bin], colour: str) -> None:
             "thickness": 1,
             "width": 0,
         },
-        customdata=[[item.first, item.last, item.wrong.hits, item.wrong.of] for item in bins],
+        customdata=[[item.first, item.last, item.worth.hits, item.worth.of] for item in bins],
         hovertemplate="places %{customdata[0]:,} to %{customdata[1]:,}"
-        "<br>%{customdata[2]} of %{customdata[3]} judged are wrong<extra></extra>",
+        "<br>%{customdata[2]} of %{customdata[3]} judged were worth flagging<extra></extra>",
     )
 
 

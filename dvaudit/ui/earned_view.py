@@ -12,7 +12,7 @@ from dvaudit.findings.earned_types import Earned
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.earned_charts import chart_alt, precision_chart
-from dvaudit.ui.earned_words import Figure, figures, first_words, rows
+from dvaudit.ui.earned_words import Figure, figures, first_words, rows, verdict_words
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.theme import dark
 from dvaudit.ui.words import count
@@ -29,6 +29,7 @@ def earned_panel(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     frame, summary = frames.findings(ws, run), frames.summary(ws, run)
     detail = f"earned_detail_{run.id}"
     opened = bool(st.session_state.get(detail))
+    methods = ErrorRate(**summary["error_rate"])
     found, rate = audits.earned_so_far(ws, run, frame=frame, summary=summary, separately=opened)
     if not found.ranked:
         return
@@ -37,9 +38,9 @@ def earned_panel(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
         st.caption(waiting)
     else:
         with st.grid(4, gap="small"):
-            for figure in figures(found, rate):
+            for figure in figures(found, rate, methods):
                 _figure(figure)
-        st.caption(f"From {count(found.judged, 'verdict')}; ranges are 95% intervals.")
+        st.caption(verdict_words(found, rate, methods))
     more = st.expander(
         "Precision along the order, cut-off and audit sample",
         key=detail,
@@ -47,7 +48,7 @@ def earned_panel(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     )
     if more.open:
         with more:
-            _details(ws, run, found, ErrorRate(**summary["error_rate"]), frame)
+            _details(ws, run, found, methods, frame)
 
 
 def _figure(figure: Figure) -> None:
@@ -78,8 +79,9 @@ def _details(
             alt=chart_alt(found, suggested),
         )
         st.caption(
-            "Points: judged samples, each for the places its flat line spans. Upright bars and the "
-            "band are 95% intervals. Dotted: expected for samples not judged yet."
+            "Points: share of judged samples that were relabelled or dropped, each for the places "
+            "its flat line spans. Upright bars and the band are 95% intervals. Dotted: expected "
+            "for samples not judged yet."
         )
         table = pd.DataFrame(rows(found, methods), columns=["Wrong labels in all", "Share", "95%"])
         st.table(table.set_index("Wrong labels in all"), border="horizontal")
@@ -88,20 +90,24 @@ def _details(
 def _cut_off(ws: Workspace, run: RunRecord, found: Earned) -> int:
     """Draw the suggestion of a cut-off and return it, as a number of samples."""
     level = st.segmented_control(
-        "Flag while at least this share is wrong",
+        "Flag while at least this share is worth it",
         list(LEVELS),
         format_func=lambda share: f"{share:.0%}",
         default=0.5,
         required=True,
         key=f"earned_level_{run.id}",
-        help="The cut-off is suggested where the expected precision falls below this. Lower finds "
-        "more wrong labels, higher wastes less time on right ones.",
+        help="Worth it: relabelled or dropped. The cut-off is suggested where the expected "
+        "precision falls below this. Lower finds more, higher wastes less time on good samples.",
     )
     suggested = found.cut_at(float(level or 0.5))
     if not suggested:
         st.caption("No place is that precise yet, or too little is judged in order to tell.")
         return 0
-    st.markdown(f"Suggested: the **{count(suggested, 'most suspicious sample')}**")
+    st.markdown(
+        f"Suggested: the **{count(suggested, 'most suspicious sample')}**"
+        if found.by_rank
+        else f"Suggested: the **first {suggested:,} in order of review**"
+    )
     st.button(
         "Move the cut-off here",
         key=f"earned_move_{run.id}",
@@ -111,6 +117,12 @@ def _cut_off(ws: Workspace, run: RunRecord, found: Earned) -> int:
         disabled=ws.cut_off(run.id) == CutOff(CutBy.RANK, rank=suggested),
         help="What counts as flagged changes on every page and in every file.",
     )
+    if not found.by_rank:
+        st.caption(
+            f"Moving it flags the {count(suggested, 'most suspicious rank')} instead of the "
+            f"methods' {found.flagged:,} flags, which are not all among the first ranks. The "
+            "order of review changes with it, and so do these numbers."
+        )
     return suggested
 
 

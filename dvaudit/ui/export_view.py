@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -13,6 +14,7 @@ from dvaudit import audits
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.machine import size_text
 from dvaudit.findings import CutOff, flags
+from dvaudit.reports.listed import changes_data, given_labels
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.sample_facts import text_or_none
@@ -109,9 +111,13 @@ def with_suggestions() -> bool:
     return bool(st.session_state.get("apply") == WITH_SUGGESTIONS)
 
 
-def change_counts(decisions: Mapping[str, Decision]) -> None:
-    """Show how many samples change, by verdict."""
+def change_counts(ws: Workspace, run: RunRecord, decisions: Mapping[str, Decision]) -> None:
+    """Show how many samples change, by verdict; a relabel to the given label keeps it."""
+    changing = change_table(frames.findings(ws, run), decisions)
     counts = Counter(decision.verdict for decision in decisions.values())
+    relabelled = int((changing["Change"] == "relabelled").sum())
+    counts[Verdict.KEEP] += counts[Verdict.RELABEL] - relabelled
+    counts[Verdict.RELABEL] = relabelled
     with st.grid(4, gap="small"):
         for verdict, title, note in _TILES:
             st.metric(
@@ -147,10 +153,11 @@ def changes(ws: Workspace, run: RunRecord, decisions: Mapping[str, Decision]) ->
 
 
 def change_table(frame: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.DataFrame:
-    """Return one row per sample that is relabelled or dropped, most suspicious first."""
-    changing = (Verdict.RELABEL, Verdict.DROP)
-    chosen = {name for name, decision in decisions.items() if decision.verdict in changing}
-    found = frame[frame["id"].isin(chosen)].sort_values("suspicion_rank", kind="stable")
+    """Return one row per sample that is dropped or gets another label, most suspicious first."""
+    judged = frame[frame["id"].isin(list(decisions))]
+    given = given_labels(judged)
+    changing = [changes_data(decisions[name], label) for name, label in given.items()]
+    found = judged[np.array(changing, dtype=bool)].sort_values("suspicion_rank", kind="stable")
     made = [decisions[str(name)] for name in found["id"]]
     return pd.DataFrame(
         {
@@ -179,7 +186,8 @@ def downloads(
             with st.container(gap="xsmall"):
                 st.markdown(f"{icon} **{title}**")
                 st.caption(text)
-            prepared_download(ws, dataset, run, product, stamp)
+            name = title.removesuffix(".csv").lower()
+            prepared_download(ws, dataset, run, product, stamp, what=name)
     if any(name == _PRUNING for pages in PAGES.values() for name, _, _ in pages):
         st.caption("A pruned subset is exported where its cut is chosen:")
         page_button(
@@ -210,7 +218,7 @@ def prepared_download(
     Args:
         stamp: differs whenever the file would; a file of another stamp is written anew.
         choice: what a report shows.
-        what: which file the buttons are of, where no title above them says so.
+        what: which file the buttons are of.
     """
     prepared: dict[str, tuple[str, str]] = st.session_state.setdefault(_PREPARED, {})
     made, name = prepared.get(product, ("", ""))

@@ -19,6 +19,7 @@ from dvaudit import audits
 from dvaudit.core.decisions import Decision
 from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.ui.addressed import in_address
 from dvaudit.ui.filter_address import KEYS, Known, address_of, read_address
 from dvaudit.ui.filter_columns import columns_of
 from dvaudit.ui.map_data import map_names, points_of
@@ -88,7 +89,8 @@ def selected(ws: Workspace, dataset: DatasetRecord, run: RunRecord, wanted: Filt
 
 def change(wanted: Filter) -> None:
     """Put a filter into the address, on its first page, in one step; for callbacks."""
-    st.query_params.from_dict({**_others(), **address_of(wanted)})
+    parts = address_of(wanted)
+    in_address({key: parts.get(key, []) for key in (*KEYS, PAGE, SAMPLE)})
 
 
 def amend(ws: Workspace, dataset: DatasetRecord, run: RunRecord, **parts: Any) -> None:

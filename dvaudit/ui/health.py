@@ -20,6 +20,7 @@ from dvaudit.ui.words import count, plain
 
 GLANCE = 24
 ROWS = 100
+_TILE = 150  # pixels: all key figures stand in one row of a page 1,280 wide
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Health:
 def show(ws: Workspace, dataset: DatasetRecord) -> None:
     """Draw the key figures, the class chart, notes, unreadable items and a look at the data."""
     health = health_of(ws, dataset)
+    _source(ws, dataset)
     _figures(dataset, health)
     left, right = st.columns([3, 2], gap="small")
     with left, st.container(border=True, height="stretch"):
@@ -44,6 +46,17 @@ def show(ws: Workspace, dataset: DatasetRecord) -> None:
         with st.container(border=True, height="stretch"):
             _remarks(dataset)
     _look(ws, dataset)
+
+
+def _source(ws: Workspace, dataset: DatasetRecord) -> None:
+    """Say where data that is read in place is no longer as it was imported."""
+    change = ws.source_change(dataset.id)
+    if change is not None:
+        st.warning(
+            f"**The data is not what was imported.** {plain(change)} Until then no audit can "
+            "start, and corrected data cannot be exported. Finished audits and verdicts stay.",
+            icon=":material/warning:",
+        )
 
 
 def health_of(ws: Workspace, dataset: DatasetRecord) -> Health:
@@ -72,7 +85,7 @@ def _samples(_ws: Workspace, root: str, dataset_id: str, fingerprint: str) -> pd
 
 def _figures(dataset: DatasetRecord, health: Health) -> None:
     classes = len(dataset.class_names)
-    row = st.grid(5 if classes else 4, gap="small")
+    row = st.grid(5 if classes else 4, gap="small", min_column_width=_TILE)
     figures = [("Samples", dataset.samples or 0, f"{dataset.kind} data")]
     if classes:
         figures.append(("Classes", classes, _spread(dataset)))

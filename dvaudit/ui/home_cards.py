@@ -21,7 +21,7 @@ from dvaudit.ui.home_removal import delete_dataset, rename_dataset
 from dvaudit.ui.words import ago, count, plain
 
 PER_PAGE = 8
-PAGE, FIND = "home_page", "find"
+PAGE, FIND = "home_page", "find_dataset"
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 import streamlit as st
 
 from dvaudit import audits
-from dvaudit.core.errors import DvauditError
+from dvaudit.core.errors import DvauditError, some
 from dvaudit.core.machine import size_text
 from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, Workspace
 from dvaudit.store.datasets import MOST_NAME
 from dvaudit.ui import home_facts
+from dvaudit.ui.removal import MOST_USERS, losses_elsewhere
 from dvaudit.ui.session import current, select
 from dvaudit.ui.words import count, plain
 
@@ -42,6 +43,8 @@ def rename_dataset(ws: Workspace, record: DatasetRecord) -> None:
 @st.dialog("Delete dataset")
 def delete_dataset(ws: Workspace, record: DatasetRecord) -> None:
     """Say what goes with a dataset and what stays, and ask once more."""
+    if record.id not in {known.id for known in ws.datasets()}:
+        st.rerun()  # it was deleted just now, or in another tab: closes the dialog
     runs = ws.runs(record.id)
     st.markdown(f"Delete **{plain(record.name)}**?")
     st.markdown("\n".join(f"- {line}" for line in _dataset_losses(ws, record, runs)))
@@ -58,6 +61,8 @@ def delete_dataset(ws: Workspace, record: DatasetRecord) -> None:
 @st.dialog("Delete run")
 def delete_run(ws: Workspace, run: RunRecord, title: str) -> None:
     """Say what goes with a run and what stays, and ask once more."""
+    if run.id not in {known.id for known in ws.runs(run.dataset_id)}:
+        st.rerun()
     st.markdown(f"Delete **{plain(title)}**?")
     st.markdown("\n".join(f"- {line}" for line in _run_losses(ws, run)))
     if st.button(
@@ -115,6 +120,7 @@ def _dataset_losses(ws: Workspace, record: DatasetRecord, runs: tuple[RunRecord,
         listed = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
         size = size_text(sum(home_facts.run_bytes(ws, run) for run in results))
         lines.append(f"{count(len(results), 'run')} and all results go: {listed} ({size}).")
+    lines += losses_elsewhere(ws, record)
     verdicts = len(audits.decisions(ws, record.id)) if record.status is DatasetStatus.READY else 0
     if verdicts:
         lines.append(
@@ -125,6 +131,17 @@ def _dataset_losses(ws: Workspace, record: DatasetRecord, runs: tuple[RunRecord,
     return lines
 
 
+def _made_from(ws: Workspace, run: RunRecord) -> list[str]:
+    """Return which runs go with an audit: they tell of nothing without it."""
+    users = ws.users_of(run.id)
+    if not users:
+        return []
+    named = plain(some((user.title for user in users), MOST_USERS))
+    size = size_text(sum(home_facts.run_bytes(ws, user) for user in users))
+    go = "goes" if len(users) == 1 else "go"
+    return [f"{count(len(users), 'run')} made from it {go} with it: {named} ({size})."]
+
+
 def _run_losses(ws: Workspace, run: RunRecord) -> list[str]:
     size = size_text(home_facts.run_bytes(ws, run))
     lines = [f"Its results, log and exports go ({size})."]
@@ -133,5 +150,6 @@ def _run_losses(ws: Workspace, run: RunRecord) -> list[str]:
         lines[0] = f"Its ranking, flags, cut-off, log and exports go ({size})."
         if verdicts:
             lines.append(f"Verdicts stay ({verdicts:,} of the dataset).")
+        lines += _made_from(ws, run)
     lines.append("This cannot be undone. The run can be started again with the same settings.")
     return lines

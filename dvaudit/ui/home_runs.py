@@ -12,15 +12,10 @@ from dvaudit.ui import home_facts
 from dvaudit.ui.home_removal import delete_run
 from dvaudit.ui.words import ago, count, duration, plain
 
-NOTHING = "-"
+NOTHING = r"\-"  # unescaped it begins a list
 MOST = 10  # runs drawn before "more"
 _WIDTHS = (2, 4, 2, 2, 1.5, 1.5, 1.5)
 _HEADS = ("Run", "Methods", "State", "When", "Took", "Size", "")
-_NAMES = {
-    RunKind.SELFTEST: "Self-test",
-    RunKind.CONTRIBUTORS: "Contributors",
-    RunKind.QUERY: "Question",
-}
 _PAGES: dict[RunKind, tuple[str, dict[str, str]]] = {
     RunKind.IMPORT: ("data", {}),
     RunKind.AUDIT: ("samples", {}),
@@ -61,11 +56,6 @@ def runs_of(ws: Workspace, record: DatasetRecord, runs: Sequence[RunRecord]) -> 
             )
 
 
-def title(run: RunRecord) -> str:
-    """Return what a run is called: its kind, and the number that the sidebar shows."""
-    return f"{_NAMES.get(run.kind, run.kind.value.capitalize())} #{int(run.id[1:])}"
-
-
 def _row(ws: Workspace, run: RunRecord) -> None:
     name, methods, state, when, took, size, action = st.columns(
         _WIDTHS, vertical_alignment="center"
@@ -83,16 +73,16 @@ def _row(ws: Workspace, run: RunRecord) -> None:
         key=f"delete_run_{run.id}",
         type="tertiary",
         disabled=run.status.is_live,
-        help="Cancel it first." if run.status.is_live else f"Delete {title(run)}",
+        help="Cancel it first." if run.status.is_live else f"Delete {run.title}",
     ):
-        delete_run(ws, run, title(run))
+        delete_run(ws, run, run.title)
 
 
 def link(run: RunRecord) -> None:
     """Draw the link to where the results of a run are; its title where there is no such page."""
     place = _PAGES.get(run.kind)
     if place is None:
-        st.markdown(title(run))
+        st.markdown(plain(run.title))
         return
     page, more = place
     query = {"dataset": run.dataset_id, **more}
@@ -102,7 +92,7 @@ def link(run: RunRecord) -> None:
             page = "audit"
     if run.kind is RunKind.QUERY:
         query |= {"run": str(run.params["audit"]), "question": run.id}
-    st.page_link(f"pages/{page}.py", label=title(run), query_params=query)
+    st.page_link(f"pages/{page}.py", label=run.title, query_params=query)
 
 
 def _state(run: RunRecord) -> str:

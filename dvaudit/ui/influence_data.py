@@ -65,6 +65,11 @@ def other_audit(ws: Workspace, run: RunRecord) -> RunRecord | None:
     return None
 
 
+def has_embeddings(ws: Workspace, run: RunRecord) -> bool:
+    """True where the audit keeps what answers are read from."""
+    return was_run(run) and record_of(ws, run).get("embeddings") is not None
+
+
 def record_of(ws: Workspace, run: RunRecord) -> dict[str, Any]:
     """Return what the method recorded of its run."""
     found: dict[str, Any] = frames.summary(ws, run)["record"].get("valuators", {}).get(METHOD, {})
@@ -98,7 +103,8 @@ def influence(
 
 def cannot_ask(ws: Workspace, run: RunRecord) -> str:
     """Return why an audit cannot be asked about samples that it did not know; "" where it can."""
-    return _cannot_ask(ws, str(ws.root), run.id, _stamp(run))
+    gone = audits.questions.trusted_is_gone(ws, run.id)
+    return _cannot_ask(ws, str(ws.root), run.id, f"{_stamp(run)}/{gone}")
 
 
 def classes(ws: Workspace, run: RunRecord) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ _MEANING = (
 )
 
 
-def nothing_to_ask(ws: Workspace, run: RunRecord, why: str) -> None:
-    """Say why this audit answers nothing, and what would; `why` is the store's refusal."""
+def nothing_to_ask(ws: Workspace, run: RunRecord) -> None:
+    """Say why this audit has no known samples to ask about, and what would."""
     if not data.was_run(run):
         empty_state(
             "This audit has no influence",
@@ -40,8 +40,9 @@ def nothing_to_ask(ws: Workspace, run: RunRecord, why: str) -> None:
     else:
         empty_state(
             "The samples asked about are gone",
-            f"The trusted set of this audit is not in the workspace any more: {plain(why)} Run "
-            "the audit again with another one.",
+            "The trusted set of this audit is not in the workspace any more. Run the audit again "
+            "with another one. Questions about your own samples that were answered before are at "
+            "**Your own**.",
             "pages/audit.py",
             "Go to Audit",
         )
@@ -55,12 +56,19 @@ def nothing_to_ask(ws: Workspace, run: RunRecord, why: str) -> None:
         )
 
 
-def introduce(ws: Workspace, run: RunRecord, owner: DatasetRecord, table: pd.DataFrame) -> None:
-    """Say what influence is, what can be asked here, and how far to trust the answer."""
+def introduce(
+    ws: Workspace, run: RunRecord, owner: DatasetRecord | None, table: pd.DataFrame
+) -> None:
+    """Say what influence is, what can be asked here, and how far to trust the answer.
+
+    `owner` is the dataset of the known samples in `table`; None where it is gone.
+    """
     st.markdown(_MEANING)
     record, agreement = data.record_of(ws, run), data.agreement_of(ws, run)
     facts = [f"Audit {number(run)}", f"{count(len(table), 'sample')} to ask about"]
-    if owner.id != run.dataset_id:
+    if owner is None:
+        facts[1] = "its trusted set is gone"
+    elif owner.id != run.dataset_id:
         part = f" (of {owner.samples:,})" if owner.samples and owner.samples > len(table) else ""
         facts[1] = f"{count(len(table), 'sample')}{part} of the trusted set {owner.name}"
     if agreement is not None:

@@ -28,6 +28,11 @@ TRUSTED, GROUPS, TRAINING, PACKAGE = (
     "Trusted samples", "Contributors", "Training a net", "Another package",
 )  # fmt: skip
 NEEDS = (TRUSTED, GROUPS, TRAINING, PACKAGE)
+_NO_CLEANING = (
+    "Lowest value first",
+    "Removes what is worth least by these values. It is no cleaning: wrong labels need not be "
+    "among the first to go.",
+)
 HEADINGS = {
     "Find wrong labels": "Values that say which labels to look at first.",
     "Say what helps": "Values for other questions than wrong labels: what helps, and what is rare.",
@@ -90,15 +95,17 @@ def fitting(
 
 def sign(info: ValuatorInfo) -> list[str]:
     """Return what high and low values mean, and which end to prune first, in sentences."""
-    what = "contributor" if info.level is Level.CONTRIBUTOR else "sample"
-    said = [f"Higher is more useful: the lowest value is the {what} to look at first."]
-    if info.level is Level.SAMPLE:
-        orders = (
-            order_words(series, hard=info.measures_hardness)
-            for series in (Series.LOWEST, Series.HIGHEST)
-        )
-        said += [f"{title}. {text}" for title, text in orders]
-    return said
+    if info.level is Level.CONTRIBUTOR:
+        return ["Higher is more useful: the lowest value is the contributor to look at first."]
+    lowest, highest = (
+        order_words(series, hard=info.measures_hardness)
+        for series in (Series.LOWEST, Series.HIGHEST)
+    )
+    first = "Higher is more useful: the lowest value is the sample to look at first."
+    if not info.detects_mislabels:
+        first = "Higher is more useful. A low value does not say that the label is wrong."
+        lowest = _NO_CLEANING
+    return [first, *(f"{title}. {text}" for title, text in (lowest, highest))]
 
 
 def seed_text(info: ValuatorInfo) -> str:
@@ -151,13 +158,13 @@ def comparison(
     return pd.DataFrame(
         {
             "Method": [info.title for info in infos],
-            "Values": [f"{info.level}s" for info in infos],
-            "Tasks": [tasks_text(info) for info in infos],
+            "Time": [time(info.name) for info in infos],
+            "Memory": [memory(info.name) for info in infos],
+            "Wrong labels": [info.detects_mislabels for info in infos],
+            "Seed": [bool(info.draws) for info in infos],
             "Needs": [", ".join(needs(info)) or "nothing" for info in infos],
-            "Finds wrong labels": [info.detects_mislabels for info in infos],
-            "Seed matters": [bool(info.draws) for info in infos],
-            "Time, about": [time(info.name) for info in infos],
-            "Memory, at most": [memory(info.name) for info in infos],
+            "Tasks": [tasks_text(info) for info in infos],
+            "Values": [f"{info.level}s" for info in infos],
         }
     )
 

@@ -87,11 +87,17 @@ def _table(ws: Workspace, dataset: DatasetRecord | None, infos: Sequence[Valuato
         height=35 * (len(infos) + 1) + 3,
         on_select=lambda: _open(infos),
         selection_mode="single-row",
-        column_config={"Method": st.column_config.TextColumn(pinned=True)},
+        column_config={
+            "Method": st.column_config.TextColumn(pinned=True),
+            "Time": st.column_config.TextColumn(help="About, on this machine, features given."),
+            "Memory": st.column_config.TextColumn(help="At most."),
+            "Wrong labels": st.column_config.CheckboxColumn(help="Made to find wrong labels."),
+            "Seed": st.column_config.CheckboxColumn(help="Another seed gives other values."),
+        },
     )
     st.caption(
-        plain(f"Time and memory are {facts.cost_for(dataset)}, features given, on this machine. ")
-        + "Choose a row to open the method\\."
+        plain(f"Time and memory are {facts.cost_for(dataset)}, features given, on this machine.")
+        + " Choose a row to open the method."
     )
 
 

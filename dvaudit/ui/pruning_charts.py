@@ -1,195 +1,197 @@
-"""The pruning chart: score over how much is removed, with bands over seeds and the cut."""
+"""What the pruning chart draws: score over how much is removed, with bands over seeds, and what
+each place of the cut says. No Streamlit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from dvaudit.findings.pruning import Series
-from dvaudit.ui.dynamics_lines import LAYOUT, escaped, ink, styles, vertical
-from dvaudit.ui.pruning_maths import score_text
+from dvaudit.ui.components.curve import Curve, CurveData, Place
+from dvaudit.ui.dynamics_lines import styles, vertical
+from dvaudit.ui.pruning_maths import change_text, score_text, single
+from dvaudit.ui.words import count
 
 GREY, GREY_ON_DARK = "#64748b", "#94a3b8"
-LEFT, RIGHT = 64, 16  # pixels beside the plot
-MOST_MARKED = 40
 LEAST_RANGE = 0.1  # of accuracy or R2: below, noise would look like a finding
-_HEIGHT = 380
 
 
 def curves(
     lines: Mapping[Series, pd.DataFrame],
     names: Mapping[Series, str],
     chosen: Series,
-    index: int,
-    *,
-    classes: bool,
-    dark: bool,
-) -> go.Figure:
-    """Return the curves of all orders, the chosen one strongest, with its cut marked.
-
-    Args:
-        lines: as `pruning_maths.mean_line` gives them, none of them of a window.
-        index: of the cut along the chosen line.
-    """
-    figure = go.Figure()
-    looks = dict(zip((Series.LOWEST, Series.HIGHEST), styles(2, dark=dark), strict=True))
-    for series, line in lines.items():
-        own = looks.get(series)
-        colour = own.colour if own else GREY_ON_DARK if dark else GREY
-        dash = "dot" if series is Series.RANDOM else "solid"
-        _line(figure, line, names[series], colour, dash, series is chosen, "share", classes)
-    line = lines[chosen]
-    _cut(figure, float(line["share"].iloc[index]), float(line["score"].iloc[index]), dark)
-    # Fitted to the chosen order and random; the other end of the values may fall out of sight.
-    _axes(figure, [line, lines[Series.RANDOM]], classes)
-    figure.update_xaxes(title="share of samples removed", range=_reach(line["share"]))
-    return figure
-
-
-def windows(
-    line: pd.DataFrame,
-    chance: Mapping[str, float],
-    name: str,
-    index: int,
     total: int,
     *,
     classes: bool,
     dark: bool,
-) -> go.Figure:
+) -> CurveData:
+    """Return the curves of all orders, the chosen one strongest, and the cuts along it.
+
+    Args:
+        lines: as `pruning_maths.mean_line` gives them, none of them of a window.
+        total: ranked samples.
+    """
+    looks = dict(zip((Series.LOWEST, Series.HIGHEST), styles(2, dark=dark), strict=True))
+    drawn = [
+        _curve(
+            line,
+            names[series],
+            looks[series].colour if series in looks else GREY_ON_DARK if dark else GREY,
+            "dot" if series is Series.RANDOM else "solid",
+            series is chosen,
+            classes,
+        )
+        for series, line in lines.items()
+    ]
+    line, chance = lines[chosen], lines[Series.RANDOM]
+    # Fitted to the chosen order and random; the other end of the values may fall out of sight.
+    both = pd.concat([line, chance])
+    edges = [both[side].to_numpy(dtype=float) for side in ("low", "high")]
+    return _data(
+        drawn,
+        [_place(row, float(row["share"]), chance, total, classes) for row in _rows(line)],
+        line["share"],
+        np.concatenate(edges),
+        f"samples removed (% of {total:,})",
+        alt(line, names[chosen], classes=classes),
+        "Share of samples removed",
+        classes,
+    )
+
+
+def windows(
+    line: pd.DataFrame,
+    chance: pd.DataFrame,
+    names: Sequence[str],
+    total: int,
+    *,
+    classes: bool,
+    dark: bool,
+) -> CurveData:
     """Return the score without each window, over the share of samples ranked before it.
 
     Args:
-        chance: scores across the whole width to compare with, by what they are.
-        total: ranked samples.
+        chance: the line of removing at random.
+        names: of the line, of the score with all samples, and of that with as many removed at
+            random.
     """
-    drawn = line.assign(share=line["offset"] / total)
-    figure = go.Figure()
-    colour = styles(3, dark=dark)[2].colour
-    _line(figure, drawn, name, colour, "solid", True, "share", classes)
-    for (words, score), dash in zip(chance.items(), ("dot", "dash"), strict=False):
-        figure.add_scatter(
-            x=drawn["share"],
-            y=[score] * len(drawn),
-            name=escaped(words),
-            mode="lines",
-            line={"color": GREY_ON_DARK if dark else GREY, "dash": dash, "width": 2},
-            hovertemplate=f"{escaped(words)}: {score_text(score, classes=classes)}<extra></extra>",
-        )
-    at = drawn.iloc[index]
-    _cut(figure, float(at["share"]), float(at["score"]), dark)
-    _axes(figure, [drawn, pd.DataFrame({"low": list(chance.values())})], classes)
-    figure.update_xaxes(
-        title="share of samples ranked before the window, lowest value first",
-        range=_reach(drawn["share"]),
+    along = line.assign(share=line["offset"] / total)
+    grey = GREY_ON_DARK if dark else GREY
+    removed = int(line["removed"].iloc[0])
+    drawn = [_curve(along, names[0], styles(3, dark=dark)[2].colour, "solid", True, classes)]
+    levels = (float(chance["score"].iloc[0]), _at_random(chance, removed))
+    for name, level, dash in zip(names[1:], levels, ("dash", "dot"), strict=True):
+        flat = along.assign(score=level, low=level, high=level)
+        drawn.append(_curve(flat, name, grey, dash, False, classes))
+    edges = [
+        *(along[side].to_numpy(dtype=float) for side in ("low", "high")),
+        np.array(levels),
+    ]
+    return _data(
+        drawn,
+        [_place(row, float(row["share"]), chance, total, classes) for row in _rows(along)],
+        along["share"],
+        np.concatenate(edges),
+        f"samples ranked before the window, lowest value first (% of {total:,})",
+        alt(along, names[0], classes=classes),
+        "Where the window starts",
+        classes,
     )
-    return figure
 
 
-def _line(
-    figure: go.Figure,
-    line: pd.DataFrame,
+def _data(
+    drawn: Sequence[Curve],
+    places: Sequence[Place],
+    shares: pd.Series[float],
+    heights: NDArray[np.float64],
+    x_title: str,
     name: str,
-    colour: str,
-    dash: str,
-    strong: bool,
-    across: str,
+    label: str,
     classes: bool,
-) -> None:
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    for edge, fill in (("low", None), ("high", "tonexty")):
-        figure.add_scatter(
-            x=line[across],
-            y=line[edge],
-            mode="lines",
-            line={"width": 0},
-            fill=fill,
-            fillcolor=f"rgba({red}, {green}, {blue}, {0.2 if strong else 0.1})",
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    figure.add_scatter(
-        x=line[across],
-        y=line["score"],
-        name=escaped(name),
-        mode="lines+markers" if len(line) <= MOST_MARKED else "lines",
-        marker={"size": 7 if strong else 5},
-        line={"color": colour, "dash": dash, "width": 3 if strong else 2},
-        customdata=[
-            [at, score_text(float(score), classes=classes), int(removed)]
-            for at, (score, removed) in enumerate(zip(line["score"], line["removed"], strict=True))
-        ],
-        hovertemplate=f"{escaped(name)}<br>%{{x:.0%}}: %{{customdata[1]}}<extra></extra>",
-        cliponaxis=not strong,
-    )
-
-
-def _cut(figure: go.Figure, across: float, score: float, dark: bool) -> None:
-    figure.add_vline(x=across, line={"color": ink(dark=dark), "width": 1.6})
-    figure.add_scatter(
-        x=[across],
-        y=[score],
-        mode="markers",
-        marker={
-            "size": 13,
-            "color": "rgba(0,0,0,0)",
-            "line": {"width": 2.4, "color": ink(dark=dark)},
-        },
-        hoverinfo="skip",
-        showlegend=False,
-        cliponaxis=False,
-    )
-
-
-def _axes(figure: go.Figure, drawn: Sequence[pd.DataFrame], classes: bool) -> None:
-    columns = [line[name] for line in drawn for name in ("low", "high") if name in line]
-    low, high = vertical(np.concatenate([column.to_numpy(dtype=float) for column in columns]))
+) -> CurveData:
+    low, high = vertical(heights)
     missing = LEAST_RANGE - (high - low)
     if missing > 0:
         low, high = low - missing / 2, high + missing / 2
-    figure.update_layout(
-        **{**LAYOUT, "showlegend": True},
-        height=_HEIGHT,
-        clickmode="event+select",
-        margin={"l": LEFT, "r": RIGHT, "t": 8, "b": 0, "autoexpand": False, "pad": 0},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-    )
-    figure.update_layout(margin={"t": 44, "b": 48})
-    figure.update_xaxes(tickformat=".0%", fixedrange=True, showgrid=False, nticks=11)
-    figure.update_yaxes(
-        title="accuracy on held-out samples" if classes else "R² on held-out samples",
-        tickformat=".0%" if classes else ".2f",
-        fixedrange=True,
-        nticks=7,
-        range=[low, min(high, 1.01) if classes else high],
+    first, last = float(shares.min()), float(shares.max())
+    what = "Accuracy" if classes else "R²"
+    return CurveData(
+        curves=drawn,
+        cuts=places,
+        columns=("Removed", f"{what} at the cut", "As many removed at random"),
+        x_range=(first, last if last > first else first + 0.01),
+        y_range=(low, min(high, 1.01) if classes else high),
+        x_title=x_title,
+        y_title="accuracy on held-out samples (%)" if classes else "R² on held-out samples",
+        percent=classes,
+        name=name,
+        label=label,
     )
 
 
-def _reach(shares: pd.Series[float]) -> list[float]:
-    low, high = float(shares.min()), float(shares.max())
-    return [low, high if high > low else low + 0.01]
+def _curve(
+    line: pd.DataFrame, name: str, colour: str, dash: str, strong: bool, classes: bool
+) -> Curve:
+    return Curve(
+        name,
+        colour,
+        dash,
+        strong,
+        line["share"].tolist(),
+        _known(line["score"]),
+        _known(line["low"]),
+        _known(line["high"]),
+        [_banded(row, classes) for row in _rows(line)],
+    )
 
 
-def clicked(event: Any) -> int | None:
-    """Return the index of the cut that was clicked in a chart; None where none was."""
-    points = list((event or {}).get("selection", {}).get("points", []))
-    for point in points:
-        found = point.get("customdata")
-        held = list(found.values()) if isinstance(found, Mapping) else list(found or ())
-        if held and isinstance(held[0], int | float):
-            return int(held[0])
-    return None
+def _place(
+    row: Mapping[str, float], share: float, chance: pd.DataFrame, total: int, classes: bool
+) -> Place:
+    removed, score = int(row["removed"]), float(row["score"])
+    drawn = _at_random(chance, removed)
+    gone = f"{count(removed, 'sample')}, {removed / total:.1%}"
+    if row["offset"]:
+        gone += f", from place {int(row['offset']) + 1:,}"
+    what = "accuracy" if classes else "R²"
+    lead = change_text(single(score - drawn), classes=classes)
+    at_random = f"{score_text(drawn, classes=classes)} ({lead} with this cut)"
+    said = f"{gone} removed: {what} {_banded(row, classes)}; at random {at_random}"
+    return Place(
+        share,
+        score if np.isfinite(score) else None,
+        f"{gone} removed",
+        (gone, _banded(row, classes), at_random),
+        said,
+    )
 
 
-def alt(line: pd.DataFrame, name: str, index: int, *, classes: bool) -> str:
+def _at_random(chance: pd.DataFrame, removed: int) -> float:
+    """Return the mean score after as many removed at random, between the cuts where need be."""
+    known = chance.sort_values("removed")
+    return float(np.interp(removed, known["removed"].to_numpy(float), known["score"]))
+
+
+def _banded(row: Mapping[str, float], classes: bool) -> str:
+    said = score_text(float(row["score"]), classes=classes)
+    if row["high"] - row["low"] > 1e-12:
+        low, high = (score_text(float(row[side]), classes=classes) for side in ("low", "high"))
+        said += f" ({low} to {high})"
+    return said
+
+
+def _rows(line: pd.DataFrame) -> list[dict[str, float]]:
+    return [{str(key): value for key, value in row.items()} for row in line.to_dict("records")]
+
+
+def _known(column: pd.Series[float]) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in column]
+
+
+def alt(line: pd.DataFrame, name: str, *, classes: bool) -> str:
     """Return what the chart shows in one sentence, for screen readers."""
-    at, first = line.iloc[index], line.iloc[0]
-    return (
-        f"Score over the share removed, {name}: from "
-        f"{score_text(float(first['score']), classes=classes)} at the first cut to "
-        f"{score_text(float(line['score'].iloc[-1]), classes=classes)} at the last; the cut at "
-        f"{int(at['removed']):,} removed scores {score_text(float(at['score']), classes=classes)}"
-    )
+    first, last = (score_text(float(line["score"].iloc[at]), classes=classes) for at in (0, -1))
+    return f"Score over the share removed, {name}: {first} at the first cut, {last} at the last"

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from dvaudit import audits
 from dvaudit.core.dataset import Kind
 from dvaudit.core.decisions import Decision
+from dvaudit.core.errors import some
 from dvaudit.core.machine import size_text
+from dvaudit.cuts import CutFile
 from dvaudit.findings import flags
 from dvaudit.findings.pruning import Series
 from dvaudit.reports import write_csv
@@ -28,7 +30,7 @@ from dvaudit.ui.samples_view import SHOWN_FEATURES, open_sample, sample_table
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import count, plain
 
-EDGE = 12
+EDGE, LISTED = 12, 8
 MOST_PARTS = 200
 _PREPARED = "prepared_cut"
 _TABS = ["By class", "By contributor", "At the edge of the cut"]
@@ -55,8 +57,11 @@ def consequences(
     """Show what the cut loses, and offer exactly that cut as files."""
     loss = loss_at(curves, cut.series, cut.index)
     classes = bool(dataset.class_names)
-    _figures(loss, summary, classes=classes)
-    _files(ws, dataset, audit, cut, loss)
+    held = audits.cut_file(ws, cut.run.id, cut.series, loss.removed, offset=loss.offset)
+    _figures(loss, summary, held, classes=classes)
+    _files(ws, dataset, audit, cut, loss, held)
+    if classes:
+        _gone_classes(frames.tables(ws, cut.run, "classes"), cut.series, loss)
     tabs = [
         name
         for name, shown in zip(_TABS, (classes, _has_parts(ws, cut.run), True), strict=True)
@@ -76,7 +81,32 @@ def _has_parts(ws: Workspace, run: RunRecord) -> bool:
     return not frames.tables(ws, run, "contributors").empty
 
 
-def _figures(loss: Loss, summary: dict[str, Any], *, classes: bool) -> None:
+def _gone_classes(table: pd.DataFrame, series: Series, loss: Loss) -> None:
+    """Say which classes the cut leaves no sample of."""
+    at = (table["series"] == series.value) & (table["offset"] == loss.offset)
+    lost = table[at & (table["removed"] == loss.removed)].groupby("name", sort=False)["lost"].min()
+    gone = [plain(str(name)) for name in lost.index[lost.to_numpy() > 1 - 1e-12]]
+    if gone:
+        st.warning(
+            f"This cut removes every sample of {count(len(gone), 'class', 'classes')}: "
+            f"{some(gone, LISTED)}. A model trained on what is left never predicts "
+            f"{'it' if len(gone) == 1 else 'them'}. Cut less, or prune with the same share of "
+            "every class.",
+            icon=":material/warning:",
+        )
+
+
+def file_words(held: CutFile) -> str:
+    """Return what the file of a cut holds, and why the other samples are not in it."""
+    parts = [f"{held.by_cut:,} left out by the cut"]
+    if held.by_verdicts:
+        more = held.by_verdicts - held.both
+        parts.append(f"{more:,} more by verdicts" + (f" ({held.both:,} by both)" * bool(held.both)))
+    said = f"{count(held.rows, 'sample')} of {held.samples:,}: {' and '.join(parts)}"
+    return f"{said}; {held.relabelled:,} relabelled" if held.relabelled else said
+
+
+def _figures(loss: Loss, summary: dict[str, Any], held: CutFile, *, classes: bool) -> None:
     what, total = "Accuracy" if classes else "R²", int(summary["pruned"])
     before = score_text(loss.full.mean, classes=classes)
     many = len(summary["seeds"])
@@ -88,7 +118,12 @@ def _figures(loss: Loss, summary: dict[str, Any], *, classes: bool) -> None:
             f"{loss.share:.1%} of {total:,}",
             "Samples with a label and a value, those marked as trusted apart.",
         )
-        _figure("Left", f"{total - loss.removed:,}", f"{1 - loss.share:.1%} of {total:,}", None)
+        _figure(
+            "In the file",
+            f"{held.rows:,}",
+            f"of {held.samples:,} samples",
+            f"{file_words(held)}. Samples without a label or a value are not cut, and stay.",
+        )
         _figure(
             f"{what} at the cut",
             score_text(loss.score.mean, classes=classes),
@@ -231,7 +266,14 @@ def _card(
 # Files
 
 
-def _files(ws: Workspace, dataset: DatasetRecord, audit: RunRecord, cut: Cut, loss: Loss) -> None:
+def _files(
+    ws: Workspace,
+    dataset: DatasetRecord,
+    audit: RunRecord,
+    cut: Cut,
+    loss: Loss,
+    held: CutFile,
+) -> None:
     """Offer the data without the removed samples, and the list of them."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _download(ws, dataset, cut, loss)
@@ -247,9 +289,8 @@ def _files(ws: Workspace, dataset: DatasetRecord, audit: RunRecord, cut: Cut, lo
             help="Place in the order of removal, id, given label and value.",
         )
     st.caption(
-        f"Exactly this cut of {plain(dataset.name)}, in its original format: "
-        f"{count(loss.removed, 'sample')} left out, standing verdicts applied to the rest. The "
-        "original and your verdicts stay as they are."
+        f"The file is {plain(dataset.name)} in its original format with {file_words(held)}. "
+        "The original and your verdicts stay as they are."
     )
 
 

@@ -98,6 +98,11 @@ def _span(numbers: list[float]) -> Span:
     return Span(float(np.mean(known)), min(known), max(known))
 
 
+def single(number: float) -> Span:
+    """Return a number without a range."""
+    return Span(number, number, number)
+
+
 def best_cut(line: pd.DataFrame) -> int:
     """Return where a line is highest, the last of equals; the middle where nothing is known."""
     scores = line["score"].to_numpy(dtype=float)

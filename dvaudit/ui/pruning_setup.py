@@ -185,6 +185,7 @@ def _cost(ws: Workspace, audit: RunRecord, plan: Plan) -> None:
         cost = audits.estimate_pruning(
             ws,
             audit.id,
+            valuator=plan.valuator,
             series=plan.series,
             proxy=plan.proxy,
             seeds=len(plan.seeds),

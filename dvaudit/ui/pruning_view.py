@@ -13,10 +13,12 @@ import streamlit as st
 
 from dvaudit import audits, valuators
 from dvaudit.core.dataset import Task
+from dvaudit.core.errors import NotFoundError
 from dvaudit.findings.pruning import Series, order_words
-from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
+from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames, theme
 from dvaudit.ui import pruning_charts as charts
+from dvaudit.ui.components.curve import curve
 from dvaudit.ui.following import follow
 from dvaudit.ui.history import number
 from dvaudit.ui.pruning_cut import Cut, consequences
@@ -32,11 +34,6 @@ _WHAT_FOR = (
     "how much can go before the model gets worse, and whether it gets better first. Then you drag "
     "the cut and take exactly that subset away."
 )
-# The slider begins and ends where the chart's axis does; its track lies half a thumb inside.
-_THUMB = 6
-_ALIGNED = f"""<style>.st-key-pruning_cut {{
-  padding-left: {charts.LEFT - _THUMB}px; padding-right: {charts.RIGHT - _THUMB}px;
-}}</style>"""
 
 
 def pruning(ws: Workspace, dataset: DatasetRecord, audit: RunRecord) -> None:
@@ -55,8 +52,12 @@ def pruning(ws: Workspace, dataset: DatasetRecord, audit: RunRecord) -> None:
         empty_state("Nothing pruned yet", _WHAT_FOR)
         set_up(ws, dataset, audit)
         return
-    run = _choose(runs)
+    run = _choose(ws, runs)
     if run.status is RunStatus.DONE:
+        if run.id != runs[0].id and runs[0].status is not RunStatus.DONE:
+            with st.container(border=True):
+                st.markdown(f"**Pruning {number(runs[0])}, newer than the one below**")
+                follow(ws, runs[0])
         results(ws, dataset, audit, run)
     else:
         follow(ws, run)
@@ -67,12 +68,14 @@ def pruning(ws: Workspace, dataset: DatasetRecord, audit: RunRecord) -> None:
         set_up(ws, dataset, audit)
 
 
-def _choose(runs: Sequence[RunRecord]) -> RunRecord:
-    """Return the pruning that the address names, else the newest."""
+def _choose(ws: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
+    """Return the pruning that the address names, else the newest finished, else the newest."""
     known = {run.id: run for run in runs}
     chosen = st.query_params.get(PRUNING, "")
     if chosen not in known:
-        chosen = runs[0].id
+        if chosen and not _of_another_audit(ws, chosen):
+            _notice(f"There is no pruning {chosen!r} of this audit")
+        chosen = next((run.id for run in runs if run.status is RunStatus.DONE), runs[0].id)
     if len(known) > 1:
         st.session_state["choose_pruning"] = chosen
         st.selectbox(
@@ -84,6 +87,20 @@ def _choose(runs: Sequence[RunRecord]) -> RunRecord:
             width=560,
         )
     return known[chosen]
+
+
+def _of_another_audit(ws: Workspace, name: str) -> bool:
+    """True where a pruning is left in the address from before another audit was chosen."""
+    try:
+        return ws.run(name).kind is RunKind.PRUNING
+    except NotFoundError:
+        return False
+
+
+def _notice(said: str) -> None:
+    """Say that the address asks for what is not there."""
+    told = f"{said}; the link may be mistyped, or of other data."
+    st.warning(plain(told), icon=":material/link_off:")
 
 
 def _address(**given: str) -> None:
@@ -115,7 +132,6 @@ def results(ws: Workspace, dataset: DatasetRecord, audit: RunRecord, run: RunRec
     line = mean_line(curves, series)
     index = _cut_of(line)
     _chart(curves, series, names, line, index, summary, classes=bool(dataset.class_names))
-    _slider(line, index, series, int(summary["pruned"]))
     cut = Cut(run, series, names[series], index)
     consequences(ws, dataset, audit, cut, curves, summary)
 
@@ -143,6 +159,8 @@ def _series(present: list[Series], names: dict[Series, str], summary: dict[str, 
     """Return the order that the address names, else the first, and draw the choice."""
     slugs = {series.slug: series for series in present}
     asked = st.query_params.get(SERIES, "")
+    if asked and asked not in slugs:
+        _notice(f"This pruning has no order {asked!r}, and the first is shown")
     st.session_state["pruning_series"] = asked if asked in slugs else next(iter(slugs))
     st.segmented_control(
         "Order of removal",
@@ -163,28 +181,11 @@ def _cut_of(line: pd.DataFrame) -> int:
     asked = st.query_params.get(CUT, "")
     if asked.isascii() and asked.isdigit() and int(asked) < len(line):
         return int(asked)
+    if asked:
+        _notice(
+            f"This order has no cut {asked!r}, only 0 to {len(line) - 1:,}, and the best is shown"
+        )
     return best_cut(line)
-
-
-def _slider(line: pd.DataFrame, index: int, series: Series, total: int) -> None:
-    """Draw the cut below the chart's axis; what it shows is in the address."""
-    st.session_state["pruning_cut"] = index
-    window = series is Series.WINDOW
-
-    def words(at: int) -> str:
-        row = line.iloc[at]
-        if window:
-            return f"from {int(row['offset']) / total:.0%}"
-        return f"{row['share']:.0%}"
-
-    st.html(_ALIGNED)
-    st.select_slider(
-        "Where the window starts" if window else "Share removed",
-        list(range(len(line))),
-        format_func=words,
-        key="pruning_cut",
-        on_change=lambda: _address(**{CUT: str(st.session_state["pruning_cut"])}),
-    )
 
 
 def _chart(
@@ -197,41 +198,28 @@ def _chart(
     *,
     classes: bool,
 ) -> None:
+    """Draw the curves with the cut; where it is let go is in the address."""
     total, dark = int(summary["pruned"]), theme.dark()
     chance = mean_line(curves, Series.RANDOM)
     if series is Series.WINDOW:
         gone = int(line["removed"].iloc[0])
-        drawn = chance.iloc[(chance["removed"] - gone).abs().argmin()]
-        levels = {
-            "all samples": float(chance["score"].iloc[0]),
-            f"{drawn['share']:.0%} removed at random": float(drawn["score"]),
-        }
-        name = f"without a window of {gone:,} samples"
-        figure = charts.windows(line, levels, name, index, total, classes=classes, dark=dark)
+        said = f"without a window of {gone:,} samples", "all samples", f"{gone:,} removed at random"
+        shown = charts.windows(line, chance, said, total, classes=classes, dark=dark)
     else:
         kinds = [each for each in names if each != Series.WINDOW]
         lines: dict[Series, pd.DataFrame] = {each: mean_line(curves, each) for each in kinds}
-        figure = charts.curves(lines, names, series, index, classes=classes, dark=dark)
+        shown = charts.curves(lines, names, series, total, classes=classes, dark=dark)
 
-    def choose() -> None:
-        found = charts.clicked(st.session_state[key])
-        if found is not None and found < len(line):
+    def choose(found: Any) -> None:
+        if isinstance(found, int) and 0 <= found < len(line):
             _address(**{CUT: str(found)})
 
-    # A selection is kept under the key: another cut gets another chart, with nothing selected.
-    key = f"{_CHART}_{series.slug}_{index}"
-    st.plotly_chart(
-        figure,
-        key=key,
-        alt=charts.alt(line, names[series], index, classes=classes),
-        on_select=choose,
-        selection_mode=("points",),
-        config={"displayModeBar": False, "scrollZoom": False, "doubleClick": False},
-    )
+    curve(shown, index, key=f"{_CHART}_{series.slug}", on_cut=choose)
     many = len(summary["seeds"])
-    said = "The scale fits the chosen order. Drag the cut below, or click a point."
+    said_of = "The scale fits the chosen order. Drag the cut, or move it with the arrow keys."
     if many > 1:
-        said = (
-            f"Lines are means over {many} seeds, bands reach from the lowest to the highest. {said}"
+        said_of = (
+            f"Lines are means over {many} seeds, bands and brackets reach from the lowest to the "
+            f"highest. {said_of}"
         )
-    st.caption(said)
+    st.caption(said_of)

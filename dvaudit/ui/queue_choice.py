@@ -13,7 +13,8 @@ from dvaudit.core.cut_off import CutOff
 from dvaudit.findings import flags
 from dvaudit.findings.board import Board
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
-from dvaudit.ui import frames
+from dvaudit.ui import filters, frames
+from dvaudit.ui.addressed import asked, in_address, mirrored
 from dvaudit.ui.filters import selected_positions
 from dvaudit.ui.review_queue import (
     Kind,
@@ -24,10 +25,13 @@ from dvaudit.ui.review_queue import (
     ranks_of,
 )
 from dvaudit.ui.reviewer import reviewer
-from dvaudit.ui.words import count
+from dvaudit.ui.samples_controls import filter_words
+from dvaudit.ui.words import count, plain
 
 QUEUE, CLASS, EVERY, REVIEWED = "queue", "queue_class", "review_every", "review_reviewed"
 _CHOSEN = "queue_chosen"
+_OFF, _ON = _SWITCH = ("off", "on")
+_NAMED = {QUEUE: "queue", CLASS: "class", EVERY: EVERY, REVIEWED: REVIEWED}
 
 WORDS = {
     Kind.SUSPICION: "Most suspicious",
@@ -53,6 +57,14 @@ SAID = {
 }
 
 
+def said(ws: Workspace, dataset: DatasetRecord, run: RunRecord, kind: Kind) -> str:
+    """Return what a queue holds, in Markdown, with the filters that the selection follows."""
+    if kind is not Kind.SELECTION:
+        return SAID[kind]
+    words = filter_words(filters.current(ws, dataset, run)[0])
+    return f"{SAID[kind]} {f'Filters: {words}.' if words else 'No filter is active.'}"
+
+
 def choose_queue(
     ws: Workspace,
     dataset: DatasetRecord,
@@ -68,23 +80,54 @@ def choose_queue(
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = _choose_kind(board, reopen)
         chosen = _choose_class(dataset, reopen) if kind is Kind.CLASS else ""
-        every = kind in (Kind.SUSPICION, Kind.CLASS) and st.toggle(
+        every = kind in (Kind.SUSPICION, Kind.CLASS) and _switch(
             "Go on past the flagged",
-            key=EVERY,
-            persist_state="session",
-            on_change=reopen,
-            help="After the flagged samples, go on with the rest in order of suspicion.",
+            EVERY,
+            reopen,
+            "After the flagged samples, go on with the rest in order of suspicion.",
         )
-        again = kind is not Kind.CONFLICTS and st.toggle(
-            "Show reviewed", key=REVIEWED, persist_state="session", on_change=reopen
+        again = kind is not Kind.CONFLICTS and _switch("Show reviewed", REVIEWED, reopen)
+    ignored = _ignored(dataset)
+    if ignored:
+        st.warning(
+            f"The address asks for what there is not: {plain('; '.join(ignored))}. The rest of it "
+            "is followed.",
+            icon=":material/link_off:",
         )
     return open_queue(ws, dataset, run, board, kind, chosen, every=every, reviewed=again)
 
 
+def _switch(label: str, key: str, reopen: Callable[[], None], help: str | None = None) -> bool:
+    """Draw a switch that the address turns on."""
+    st.session_state[key] = asked(key, _SWITCH) == _ON
+
+    def turn() -> None:
+        in_address({key: [_ON] if st.session_state[key] else []})
+        reopen()
+
+    return st.toggle(label, key=key, on_change=turn, help=help)
+
+
+def _ignored(dataset: DatasetRecord) -> list[str]:
+    """Return what of the address names no queue, class or state of a switch."""
+    known = {
+        QUEUE: [kind.value for kind in Kind],
+        CLASS: dataset.class_names,
+        EVERY: _SWITCH,
+        REVIEWED: _SWITCH,
+    }
+    given = {key: st.query_params.get_all(key) for key in known}
+    return [
+        f"{_NAMED[key]} {value[:40]}"
+        for key, values in given.items()
+        for value in values
+        if value not in known[key]
+    ]
+
+
 def _choose_kind(board: Board, reopen: Callable[[], None]) -> Kind:
     """Draw the choice of where the queue comes from; the address decides."""
-    asked = st.query_params.get(QUEUE, "")
-    kind = Kind(asked) if asked in set(Kind) else Kind.SUSPICION
+    kind = Kind(asked(QUEUE, list(Kind)))
     st.session_state[_CHOSEN] = kind.value
 
     def choose() -> None:
@@ -114,13 +157,19 @@ def _words(kind: Kind, board: Board) -> str:
 
 
 def _choose_class(dataset: DatasetRecord, reopen: Callable[[], None]) -> str:
+    names = list(dataset.class_names) or [""]
+    follow = mirrored(CLASS, names)
+
+    def choose() -> None:
+        follow()
+        reopen()
+
     return (
         st.selectbox(
             "Given class",
-            list(dataset.class_names) or [""],
+            names,
             key=CLASS,
-            bind="query-params",
-            on_change=reopen,
+            on_change=choose,
             width=200,
             disabled=not dataset.class_names,
         )
@@ -146,7 +195,8 @@ def open_queue(
     counted = None
     order = np.zeros(0, dtype=np.int64)
     if kind is Kind.SUSPICION:
-        order, counted = _suspicion(stamp, cut, every, frame), flagged
+        order = _suspicion(stamp, cut, every, frame)
+        counted = flagged if flagged[order].any() else None  # all, where none is flagged
     elif kind is Kind.DISAGREEMENT:
         order = _disagreement(stamp, frame)
     elif kind is Kind.CLASS:

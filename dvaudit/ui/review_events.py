@@ -12,7 +12,7 @@ import pandas as pd
 
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import DvauditError, SettingsError
-from dvaudit.store import RepeatedEventError
+from dvaudit.store import OvertakenError, RepeatedEventError
 from dvaudit.ui.names import tidy
 from dvaudit.ui.words import count
 
@@ -26,7 +26,11 @@ class Actions(Protocol):
     whatever session.
     """
 
-    def decide(self, position: int, decision: Decision, by: By) -> None: ...
+    def decide(self, position: int, decision: Decision, by: By) -> str | None:
+        """Store a verdict, and return what there is to say of it.
+
+        Raises OvertakenError where the person looked at an older state of the sample.
+        """
 
     def undo(self, by: By) -> tuple[Decision, ...]: ...
 
@@ -41,10 +45,33 @@ class By:
         event: names the action.
         reviewer: the name that the tab had when it was done; empty for none.
         resolves: it was done to settle a conflict.
+        seen: version of the sample that the browser had; None where it did not say.
+        senders: the pages in the browser whose events on the sample it showed besides.
     """
 
     event: str
     reviewer: str = ""
+    resolves: bool = False
+    seen: int | None = None
+    senders: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Overtaken:
+    """A verdict that was not stored, as the sample was judged elsewhere meanwhile.
+
+    Attributes:
+        newer: what is in force instead; None for no verdict any more.
+        by: who decided that.
+        version: of the sample now.
+        resolves: the verdict was to settle a conflict.
+    """
+
+    position: int
+    decision: Decision
+    newer: Decision | None
+    by: str
+    version: int
     resolves: bool = False
 
 
@@ -60,6 +87,7 @@ class Progress:
         jumps: how many jumps there were.
         error: the last refusal, one line.
         note: what else there is to say of the last events, one line.
+        overtaken: verdicts not stored for newer ones, until they are repeated or let go.
     """
 
     ack: tuple[str, ...] = ()
@@ -69,6 +97,7 @@ class Progress:
     jumps: int = 0
     error: str | None = None
     note: str | None = None
+    overtaken: tuple[Overtaken, ...] = ()
 
 
 def apply(
@@ -134,18 +163,39 @@ def _one(
     position = _position(event.get("position"), len(frame))
     if kind == "at":
         return replace(before, anchor=position)
+    others = tuple(item for item in before.overtaken if item.position != position)
+    if kind == "leave":
+        return replace(before, overtaken=others)
     if kind != "decide":
         raise SettingsError(f"The review sent an unknown event, {kind!r}. Reload the page.")
     decision = _decision(str(frame["id"].iat[position]), event, classes)
-    act.decide(position, decision, by)
-    return replace(before, anchor=position, here=before.here | {position})
+    try:
+        note = act.decide(position, decision, by)
+    except OvertakenError as error:
+        newer = error.entry
+        lost = Overtaken(
+            position, decision, newer.decision, newer.reviewer, newer.version, by.resolves
+        )
+        return replace(before, overtaken=(*others, lost))
+    return replace(
+        before,
+        anchor=position,
+        here=before.here | {position},
+        note=note or before.note,
+        overtaken=others,
+    )
 
 
 def _by(event: dict[str, Any], reviewer: str) -> By:
     said = tidy(event.get("reviewer"))
     if not said and event.get("own") is True:
         said = reviewer
-    return By(event["id"], said, event.get("resolves") is True)
+    seen = event.get("seen")
+    known = isinstance(seen, int) and not isinstance(seen, bool) and seen >= 0
+    waiting = event.get("waiting")
+    ids = [event["id"], *(waiting if isinstance(waiting, list) else ())]
+    senders = frozenset(str(name).rpartition("-")[0] for name in ids)
+    return By(event["id"], said, event.get("resolves") is True, seen if known else None, senders)
 
 
 def _undo(event: dict[str, Any], before: Progress, act: Actions, by: By) -> Progress:

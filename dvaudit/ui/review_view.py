@@ -12,18 +12,20 @@ from dvaudit import audits
 from dvaudit.core.dataset import Kind as DataKind
 from dvaudit.core.dataset import Task
 from dvaudit.core.decisions import Decision
+from dvaudit.core.errors import NotFoundError
 from dvaudit.findings import reason_of
 from dvaudit.findings.board import Board
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.boards import review_board
-from dvaudit.ui.components.review import Item, Near, Window, review, shortcuts
+from dvaudit.ui.components.review import Item, Lost, Near, Window, review, shortcuts
 from dvaudit.ui.earned_view import earned_panel
 from dvaudit.ui.links import image_url, pack_url
 from dvaudit.ui.names import shown
 from dvaudit.ui.pace import pace_words
 from dvaudit.ui.queue_choice import empty_words
-from dvaudit.ui.review_events import By, Progress, apply
+from dvaudit.ui.review_events import By, Overtaken, Progress, apply
+from dvaudit.ui.review_keys import FIXED, class_scores, likeliest, short_names
 from dvaudit.ui.review_queue import BLIND, Kind, Queue, State, shown_verdict, state_of
 from dvaudit.ui.reviewer import reviewer
 from dvaudit.ui.sample_facts import (
@@ -35,18 +37,20 @@ from dvaudit.ui.sample_facts import (
     verdict_text,
 )
 from dvaudit.ui.session import empty_state
+from dvaudit.ui.words import plain
 
 BEHIND, AHEAD = 6, 50
-PICTURES, ROWS = 6, 3
+PICTURES, ROWS = 5, 3
 
 
 class _Verdicts:
     """The verdicts of one dataset."""
 
-    def __init__(self, ws: Workspace, dataset_id: str, board: Board) -> None:
-        self._ws, self._dataset_id, self._board = ws, dataset_id, board
+    def __init__(self, ws: Workspace, dataset_id: str, board: Board, *, blind: bool) -> None:
+        self._ws, self._dataset_id, self._board, self._blind = ws, dataset_id, board, blind
 
-    def decide(self, position: int, decision: Decision, by: By) -> None:
+    def decide(self, position: int, decision: Decision, by: By) -> str | None:
+        resolves = by.resolves and (by.seen is not None or self._board.in_conflict(position))
         audits.decide(
             self._ws,
             self._dataset_id,
@@ -54,9 +58,14 @@ class _Verdicts:
             decision.verdict,
             decision.label,
             reviewer=by.reviewer,
-            resolves=by.resolves and self._board.in_conflict(position),
+            resolves=resolves,
             event=by.event,
+            seen=by.seen,
+            senders=by.senders,
         )
+        if by.seen is None or self._blind or resolves:
+            return None
+        return _differing(decision, self._board.said_since(by.seen, position, by.reviewer))
 
     def undo(self, by: By) -> tuple[Decision, ...]:
         return audits.undo(self._ws, self._dataset_id, reviewer=by.reviewer, event=by.event)
@@ -69,12 +78,18 @@ class _Verdicts:
 @st.fragment
 def review_samples(ws: Workspace, dataset: DatasetRecord, run: RunRecord, queue: Queue) -> None:
     """Draw the review; a verdict reruns only this part of the page."""
+    gone = _gone(ws, dataset, run)
+    if gone:
+        st.error(gone, icon=":material/error:")
+        if st.button("Go on with what there is", type="primary"):
+            st.rerun()
+        return
     board = review_board(ws, dataset, run)
-    progress, who = _progress(run.id), reviewer()
+    progress, who = _progress(run.id), board.spelled(reviewer())
     state = state_of(queue, board, who, progress.here)
     window = _window(ws, dataset, run, queue, state, board, progress, who)
     # With nothing to show, too: an undo from before a reload may still wait in the browser.
-    review(window, key=_key(run.id), on_events=lambda: _apply(ws, dataset, run))
+    review(window, key=_key(run.id), on_events=lambda: _apply(ws, dataset, run, queue))
     if not len(state.order):
         empty_state(*empty_words(queue, state.total))
     elif window.done == window.total > 0:
@@ -87,7 +102,30 @@ def review_samples(ws: Workspace, dataset: DatasetRecord, run: RunRecord, queue:
     earned_panel(ws, dataset, run)
 
 
-def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
+def _gone(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> str | None:
+    """Return what to say where dataset or audit were removed while this page was open."""
+    name = plain(dataset.name)
+    try:
+        held = ws.dataset(dataset.id)
+    except NotFoundError:
+        return (
+            f"{name} was removed while it was reviewed here. Verdicts given since then are not "
+            "stored."
+        )
+    try:
+        ws.run(run.id)
+    except NotFoundError:
+        return (
+            f"The audit {plain(run.id)} of {plain(held.name)} was removed while it was reviewed "
+            "here. Verdicts are the dataset's and stay; those still on their way are stored when "
+            "another audit of it is reviewed."
+        )
+    return None
+
+
+def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord, queue: Queue) -> None:
+    if _gone(ws, dataset, run):  # nothing is acknowledged: the browser keeps what was typed
+        return
     reported = st.session_state.get(_key(run.id))
     if reported is None:  # the person has left the page; the browser sends them again later
         return
@@ -96,7 +134,7 @@ def _apply(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
         _progress(run.id),
         frames.findings(ws, run),
         dataset.class_names,
-        _Verdicts(ws, dataset.id, review_board(ws, dataset, run)),
+        _Verdicts(ws, dataset.id, review_board(ws, dataset, run), blind=queue.kind in BLIND),
         reviewer(),
     )
 
@@ -119,7 +157,9 @@ def _progress(run_id: str) -> Progress:
 def reopen(run_id: str) -> None:
     """Open the queue anew: what was decided in it so far counts as reviewed."""
     held = _progress(run_id)
-    st.session_state[_progress_key(run_id)] = Progress(ack=held.ack, jumps=held.jumps)
+    st.session_state[_progress_key(run_id)] = Progress(
+        ack=held.ack, jumps=held.jumps, overtaken=held.overtaken
+    )
 
 
 def _window(
@@ -140,11 +180,24 @@ def _window(
     table = frames.features(ws, dataset) if not pictures else frame[[]]
     drawn = {*positions, *(other.position for others in near.values() for other in others)}
     ranked = int(np.isfinite(queue.ranks).sum())
+    numeric = dataset.task is Task.REGRESSION
+    many = not numeric and len(dataset.class_names) > FIXED
+    scores = class_scores(ws, dataset, run) if many else None
     items = [
-        _item(dataset, frame, at, near[at], board, queue, state.counts(at), ranked, who)
+        _item(
+            dataset,
+            frame,
+            at,
+            near[at],
+            board,
+            queue,
+            state.counts(at),
+            ranked,
+            who,
+            _keys(dataset, frame, at, near[at], scores) if many else None,
+        )
         for at in positions
     ]
-    numeric = dataset.task is Task.REGRESSION
     return Window(
         items=items,
         outbox=outbox_name(dataset),
@@ -153,9 +206,9 @@ def _window(
         more=last < len(state.order),
         done=state.done,
         total=state.total,
-        counts=_COUNTS.get(queue.kind, "reviewed"),
+        counts=_counted(queue),
         classes=None if numeric else dataset.class_names,
-        shortcuts=[] if numeric else shortcuts(dataset.class_names),
+        shortcuts=[] if numeric or many else shortcuts(dataset.class_names),
         columns=feature_names(table),
         rows={at: cells(table, at) for at in drawn} if table.shape[1] else None,
         jump=None
@@ -163,12 +216,61 @@ def _window(
         else {"number": progress.jumps, "position": progress.jump},
         error=progress.error,
         note=progress.note,
+        overtaken=[_lost(board, item, who) for item in progress.overtaken],
         undoable=board.can_undo(who),
         reviewer=who,
     )
 
 
-_COUNTS = {Kind.SUSPICION: "flagged reviewed", Kind.CONFLICTS: "conflicts settled"}
+def _counted(queue: Queue) -> str:
+    if queue.kind is Kind.CONFLICTS:
+        return "conflicts settled"
+    return "reviewed" if queue.counted is None else "flagged reviewed"
+
+
+def _differing(decision: Decision, others: list[tuple[str, Decision]]) -> str | None:
+    """Return what to say to somebody who judged a sample unlike others who were quicker."""
+    said = [f"{shown(who)}: {verdict_text(made)}" for who, made in others if made != decision]
+    if not said:
+        return None
+    return (
+        f"{decision.sample_id} was judged otherwise meanwhile ({', '.join(said)}). Your verdict is "
+        "stored beside that and in force; settle it under Conflicts to settle."
+    )
+
+
+def _lost(board: Board, item: Overtaken, who: str) -> Lost:
+    """Return what to say of a verdict that was not stored, and what it takes to repeat it."""
+    by = "by you, in another place" if board.spelled(item.by) == who else f"by {shown(item.by)}"
+    now = verdict_text(item.newer)
+    state = f"is {now} since, {by}" if now else f"has no verdict any more, taken back {by}"
+    return Lost(
+        item.position,
+        f"{item.decision.sample_id} {state}. Your verdict ({verdict_text(item.decision)}) is not "
+        "stored.",
+        item.decision.verdict.value,
+        item.decision.label,
+        item.version,
+        item.resolves,
+    )
+
+
+def _keys(
+    dataset: DatasetRecord,
+    frame: pd.DataFrame,
+    at: int,
+    near: list[frames.Neighbour],
+    scores: np.ndarray | None,
+) -> list[tuple[str, str]]:
+    """Return the classes that the number keys stand for on one sample, in full and for the eye."""
+    names = likeliest(
+        dataset.class_names,
+        given_label(frame, at),
+        suggested_label(frame, at),
+        None if scores is None else scores[at],
+        [other.label for other in sorted(near, key=lambda other: other.angle)],
+    )
+    return list(zip(names, short_names(names), strict=True))
 
 
 def outbox_name(dataset: DatasetRecord) -> str:
@@ -204,11 +306,14 @@ def _item(
     counted: bool,
     ranked: int,
     who: str,
+    keys: list[tuple[str, str]] | None,
 ) -> Item:
     decision = shown_verdict(queue, board, who, at)
     flagged, pictures = bool(queue.flagged[at]), dataset.kind is DataKind.IMAGE
     return Item(
         position=at,
+        version=board.version(at),
+        keys=keys,
         name=str(frame["id"].iat[at]),
         given=given_label(frame, at),
         suggestion=suggested_label(frame, at),

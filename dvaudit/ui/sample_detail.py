@@ -15,7 +15,10 @@ from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import filters, frames, sample_evidence
 from dvaudit.ui.addressed import in_address
 from dvaudit.ui.components.picture import picture
+from dvaudit.ui.components.steps import step_keys
+from dvaudit.ui.filter_columns import columns_of
 from dvaudit.ui.filters import SAMPLE
+from dvaudit.ui.ranking import Columns
 from dvaudit.ui.review_events import checked_label
 from dvaudit.ui.reviewer import reviewer
 from dvaudit.ui.sample_facts import (
@@ -23,34 +26,35 @@ from dvaudit.ui.sample_facts import (
     given_label,
     method_table,
     number_text,
+    short_label,
     suggested_label,
     text_or_none,
     verdict_text,
 )
-from dvaudit.ui.samples_view import open_sample
+from dvaudit.ui.samples_view import close_sample, open_sample, whole_number
 from dvaudit.ui.words import count, plain
 
+SHORT_TABLE = 9  # rows that need no scrolling
 _REFUSAL = "sample_refusal"
 
 
 def show_addressed(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Open the sample that the page's address names, if it names one."""
-    named = st.query_params.get(SAMPLE)
-    if named is None:
+    named = st.query_params.get_all(SAMPLE)
+    if not named:
         return
-    samples = len(frames.findings(ws, run))
-    if not (named.isascii() and named.isdigit() and int(named) < samples):
+    samples, position = len(frames.findings(ws, run)), whole_number(named[-1])
+    if not 0 <= position < samples:
         in_address({SAMPLE: []})
-        st.toast(f"There is no sample {plain(named[:20])}; this dataset has {samples:,}.")
+        st.toast(f"There is no sample {plain(named[-1][:20])}; this dataset has {samples:,}.")
         return
-    position = int(named)
     title = plain(str(frames.findings(ws, run)["id"].iat[position]))
     st.dialog(title, width="large", on_dismiss=close)(_detail)(ws, dataset, run, position)
 
 
 def close() -> None:
     """Take the sample out of the page's address."""
-    in_address({SAMPLE: []})
+    close_sample()
     st.session_state.pop(_REFUSAL, None)
 
 
@@ -67,7 +71,8 @@ def _detail(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int
     labelled = dataset.task is not Task.UNSUPERVISED
     with right:
         above = bool(flags(frame.iloc[[position]], ws.cut_off(run.id))[0])
-        _labels(frame, position, above, labelled=labelled)
+        _labels(dataset, frame, position, above, labelled=labelled)
+        _origin(columns_of(ws, dataset, run), position)
         if labelled:
             _verdicts(ws, dataset, frame, position)
     sample_evidence.duplicates(dataset, frame, position)
@@ -93,16 +98,28 @@ def _steps(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int)
         ):
             there = 0 <= other < len(positions)
             if st.button(words, icon=icon, key=f"step_{words}", disabled=not there):
-                open_sample(int(positions[other]))
-                st.rerun()
+                _step_to(int(positions[other]))
         st.caption(f"{place + 1:,} of {count(len(positions), 'sample')}")
+        step = step_keys(key="step_keys")
+        if step and 0 <= place + step < len(positions):
+            _step_to(int(positions[place + step]))
 
 
-def _labels(frame: pd.DataFrame, position: int, flagged: bool, *, labelled: bool) -> None:
+def _step_to(position: int) -> None:
+    open_sample(position)
+    st.rerun()
+
+
+def _labels(
+    dataset: DatasetRecord, frame: pd.DataFrame, position: int, flagged: bool, *, labelled: bool
+) -> None:
     if labelled:
-        columns = st.columns(2)
-        columns[0].metric("Given label", plain(given_label(frame, position) or "none"))
-        columns[1].metric("Suggestion", plain(suggested_label(frame, position) or "none"))
+        given, suggested = given_label(frame, position), suggested_label(frame, position)
+        sides = (("Given label", given), ("Suggestion", suggested))
+        for column, (words, label) in zip(st.columns(2), sides, strict=True):
+            with column.container(gap=None):
+                st.caption(words)
+                st.markdown(f"**{plain(short_label(label, dataset.task) or 'none')}**")
     with st.container(horizontal=True, gap="xsmall"):
         if labelled:
             st.badge(f"Rank {number_text(frame['suspicion_rank'].iat[position])}", color="gray")
@@ -122,6 +139,17 @@ def _labels(frame: pd.DataFrame, position: int, flagged: bool, *, labelled: bool
         st.markdown(plain(reason))
 
 
+def _origin(columns: Columns, position: int) -> None:
+    """Say who contributed a sample and which split it is in, where the data tells."""
+    parts = [
+        f"{words}: **{plain(codes.names[codes.codes[position]])}**"
+        for words, codes in (("Contributor", columns.groups), ("Split", columns.splits))
+        if codes is not None and codes.names and codes.codes[position] >= 0
+    ]
+    if parts:
+        st.markdown(" · ".join(parts))
+
+
 def _verdicts(ws: Workspace, dataset: DatasetRecord, frame: pd.DataFrame, position: int) -> None:
     sample_id = str(frame["id"].iat[position])
     suggested = suggested_label(frame, position)
@@ -132,12 +160,15 @@ def _verdicts(ws: Workspace, dataset: DatasetRecord, frame: pd.DataFrame, positi
     with st.grid(2, gap="small"):
         st.button("Keep", on_click=judge, args=(Verdict.KEEP,), width="stretch")
         st.button(
-            f"Relabel to {plain(suggested)}" if suggested else "Relabel",
+            f"Relabel to {plain(str(short_label(suggested, dataset.task)))}"
+            if suggested
+            else "Relabel",
             on_click=judge,
             args=(Verdict.RELABEL, suggested),
             type="primary",
             disabled=suggested is None,
             width="stretch",
+            wrap=True,
         )
         st.button("Drop", on_click=judge, args=(Verdict.DROP,), width="stretch")
         st.button("Unsure", on_click=judge, args=(Verdict.UNSURE,), width="stretch")
@@ -213,6 +244,6 @@ def _own_columns(ws: Workspace, dataset: DatasetRecord, position: int) -> None:
     st.dataframe(
         comparison(table, position, ()),
         hide_index=True,
-        height=360,
+        height="content" if table.shape[1] <= SHORT_TABLE else 360,
         alt="The columns of this sample",
     )

@@ -13,7 +13,7 @@ from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames, theme
 from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.ranking import numbers
-from dvaudit.ui.sample_facts import class_order, given_label, value_table
+from dvaudit.ui.sample_facts import class_order, given_label, short_label, value_table
 from dvaudit.ui.samples_view import open_sample
 from dvaudit.ui.words import count, plain
 
@@ -72,13 +72,15 @@ def _score_bars(method: str, names: tuple[str, ...], scores: np.ndarray, given: 
             hovertemplate="%{y}: %{x:.4g}<extra></extra>",
         ),
         layout={
-            "height": 46 + 24 * len(order),
-            "margin": {"l": 0, "r": 4, "t": 4, "b": 0},
+            "height": 60 + 26 * len(order),
+            "margin": {"l": 0, "r": 4, "t": 4, "b": 52},
             "showlegend": False,
         },
     )
     figure.update_yaxes(autorange="reversed", type="category", fixedrange=True)
-    figure.update_xaxes(title="Score without this sample", fixedrange=True, nticks=5)
+    figure.update_xaxes(
+        title={"text": "Score without this sample", "standoff": 14}, fixedrange=True, nticks=5
+    )
     best = names[order[0]]
     st.plotly_chart(
         figure,
@@ -109,17 +111,21 @@ def duplicates(dataset: DatasetRecord, frame: pd.DataFrame, position: int) -> No
     st.markdown(f"**{count(len(others), 'duplicate')} of this sample**{more}")
     if dataset.kind is Kind.IMAGE:
         cards = [
-            Card(int(at), given_label(frame, int(at)) or "no label", name=str(frame["id"].iat[at]))
+            Card(int(at), _label(dataset, frame, int(at)), name=str(frame["id"].iat[at]))
             for at in shown
         ]
         _follow(gallery(dataset.id, cards, key="copies", size=84))
         return
     with st.container(horizontal=True, gap="xsmall"):
         for at in shown:
-            name, label = str(frame["id"].iat[at]), given_label(frame, int(at)) or "no label"
+            name, label = str(frame["id"].iat[at]), _label(dataset, frame, int(at))
             words = f"{plain(name)}, {plain(label)}"
             if st.button(words, key=f"copy_{at}", icon=":material/open_in_new:"):
                 _follow(int(at))
+
+
+def _label(dataset: DatasetRecord, frame: pd.DataFrame, position: int) -> str:
+    return short_label(given_label(frame, position), dataset.task) or "no label"
 
 
 def _follow(opened: int | None) -> None:
@@ -137,16 +143,27 @@ def neighbours(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: 
         near = [other for other in found if other.same == same]
         if near:
             with place:
-                st.markdown(f"**Nearest with {'the same label' if same else 'other labels'}**")
+                st.markdown(f"**{_nearest(dataset.task, same)}**")
                 if pictures:
                     _neighbour_pictures(dataset, near, same)
                 else:
                     _neighbour_rows(ws, dataset, position, near, same)
 
 
+def _nearest(task: Task | None, same: bool) -> str:
+    if task is not Task.CLASSIFICATION:
+        return "Nearest"
+    return f"Nearest with {'the same label' if same else 'other labels'}"
+
+
 def _neighbour_pictures(dataset: DatasetRecord, near: list[frames.Neighbour], same: bool) -> None:
     cards = [
-        Card(other.position, other.label or "no label", _angle(other), name=other.id)
+        Card(
+            other.position,
+            short_label(other.label, dataset.task) or "no label",
+            _angle(other),
+            name=other.id,
+        )
         for other in near
     ]
     _follow(gallery(dataset.id, cards, key=f"near_{same}", size=84))
@@ -164,7 +181,7 @@ def _neighbour_rows(
     facts = pd.DataFrame(
         {
             "Id": [other.id for other in near],
-            "Given": [other.label for other in near],
+            "Given": [short_label(other.label, dataset.task) for other in near],
             "Angle": [_angle(other) for other in near],
         }
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dvaudit.core.dataset import Task
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings.agreement import NORMAL_95
 from dvaudit.ui.ranking import numbers, value_columns
@@ -33,6 +34,16 @@ def suggested_label(frame: pd.DataFrame, position: int) -> str | None:
     """Return the label the methods suggest, None where there is none or it is the given one."""
     found = text_or_none(frame["suggested_label"].iat[position])
     return None if found == given_label(frame, position) else found
+
+
+def short_label(label: str | None, task: Task | None) -> str | None:
+    """Return a label as it is shown: a target of regression in six significant digits."""
+    if label is None or task is not Task.REGRESSION:
+        return label
+    try:
+        return cell_text(float(label))
+    except ValueError:
+        return label
 
 
 def text_or_none(value: Any) -> str | None:

@@ -24,11 +24,12 @@ from dvaudit.ui.filter_columns import columns_of
 from dvaudit.ui.ranking import SUSPICION, Columns, Filter, numbers, value_columns
 from dvaudit.ui.sample_facts import number_text
 from dvaudit.ui.samples_controls import column_words
-from dvaudit.ui.words import count
+from dvaudit.ui.words import count, plain
 
 VALUES, CLASSES, PAIRS = "values", "classes", "pairs"
 CHART = "chart"
 MOST_PAIRS = 200
+_ROOM = 9  # pairs that need no scrolling
 _PALE = 0.35
 _TITLES = {VALUES: "Values", CLASSES: "Classes", PAIRS: "Pairs"}
 
@@ -222,28 +223,38 @@ def _pairs(
         st.caption("No sample has a suggestion for another class.")
         return
     shown = table.head(MOST_PAIRS)
-    words = [f"{a} → {b}" for a, b in zip(shown["given"], shown["suggested"], strict=True)]
-    key = f"pairs_{run.id}_{wanted.pair}"
+    pairs = pair_texts(shown)
+    st.session_state[PAIRS] = next(
+        (text for text, pair in pairs.items() if pair == wanted.pair), None
+    )
 
     def choose() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
-        if rows and 0 <= rows[0] < len(shown):
-            row = shown.iloc[rows[0]]
-            filters.amend(ws, dataset, run, pair=(str(row["given"]), str(row["suggested"])))
+        pair = pairs.get(st.session_state[PAIRS])
+        if pair is not None:
+            filters.amend(ws, dataset, run, pair=pair)
 
-    st.dataframe(
-        pd.DataFrame({"Pair": words, "Flagged": shown["flagged"]}),
-        key=key,
-        hide_index=True,
-        on_select=choose,
-        selection_mode="single-row",
-        height=min(40 + 35 * len(shown), 320),
-        column_config={
-            "Pair": st.column_config.TextColumn("Given → suggested"),
-            "Flagged": st.column_config.NumberColumn(format="localized", width=62),
-        },
-        alt="Pairs of given and suggested label, the most flagged first; choosing one filters",
-    )
+    with st.container(height=320 if len(pairs) > _ROOM else "content", border=False):
+        st.radio(
+            "Given and suggested label, flagged samples",
+            list(pairs),
+            index=None,
+            key=PAIRS,
+            on_change=choose,
+            width="stretch",
+        )
     rest = len(table) - len(shown)
     more = f" {count(rest, 'rarer pair')} not listed." if rest else ""
-    st.caption(f"Given and suggested label. Choose a row to see those samples only.{more}")
+    st.caption(f"Choose a pair to see those samples only.{more}")
+
+
+def pair_texts(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return the pairs of `pair_table` by what to call each, in Markdown.
+
+    The browser sends a choice back as its text: pairs that read alike get their place.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    columns = (table["given"], table["suggested"], table["flagged"])
+    for at, (given, suggested, flagged) in enumerate(zip(*columns, strict=True)):
+        text = f"{plain(str(given))} → {plain(str(suggested))}, **{flagged:,}**"
+        found[f"{text} ({at + 1})" if text in found else text] = (str(given), str(suggested))
+    return found

@@ -42,6 +42,7 @@ _JUDGED = {
     Judged.UNSURE: "Unsure",
 }
 MOST_CHIPS = 4
+ROW_HEIGHT = 35  # pixels: of a row of buttons
 _ENDS = {
     True: {"most": "Most suspicious", "least": "Least"},
     False: {"most": "Least useful", "least": "Most"},
@@ -176,9 +177,15 @@ def active(wanted: Filter) -> list[tuple[str, Filter]]:
     return found
 
 
-def chips(wanted: Filter, ignored: Sequence[str]) -> None:
+def filter_line(
+    wanted: Filter, ignored: Sequence[str], none: str = "No filter: all samples."
+) -> None:
     """Draw each active filter with a button that takes it away, and what the address asked in
     vain.
+
+    Args:
+        none: said where no filter is active, in a line as high as one row of filters, so that
+            nothing below moves when the first one comes.
     """
     parts = active(wanted)
     if parts:
@@ -200,9 +207,17 @@ def chips(wanted: Filter, ignored: Sequence[str]) -> None:
                 on_click=filters.clear,
                 args=(wanted,),
             )
+    else:
+        with st.container(height=ROW_HEIGHT, border=False, vertical_alignment="center"):
+            st.caption(none)
     if ignored:
         st.warning(
             f"The address asks for what this audit does not have: {plain('; '.join(ignored))}. "
             "The rest of it is followed.",
             icon=":material/link_off:",
         )
+
+
+def filter_words(wanted: Filter) -> str:
+    """Return the active filters in words, for pages that follow them without changing them."""
+    return ", ".join(words for words, _ in active(wanted))

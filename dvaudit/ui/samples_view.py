@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,19 @@ from dvaudit.ui import frames
 from dvaudit.ui.addressed import in_address, mirrored
 from dvaudit.ui.bulk import bulk_verdicts
 from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.earned_words import rate_note
 from dvaudit.ui.filters import PAGE, Selected, linked
 from dvaudit.ui.filters import SAMPLE as SAMPLE
+from dvaudit.ui.queue_choice import QUEUE
 from dvaudit.ui.ranking import SUSPICION, Filter, Show
-from dvaudit.ui.sample_facts import number_text, suggested_label, text_or_none, verdict_text
+from dvaudit.ui.review_queue import Kind as Queues
+from dvaudit.ui.sample_facts import (
+    given_label,
+    number_text,
+    short_label,
+    suggested_label,
+    verdict_text,
+)
 from dvaudit.ui.samples_controls import column_words
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
@@ -30,6 +39,7 @@ SIZES = ("60", "120", "200")
 SHOWN_FEATURES = 16
 VIEW, VIEWS = "view", ("samples", "duplicates", "classes", "training", "verdicts")
 WITH_MAP, AS, SIZE = "with", "as", "size"
+_CLOSED = "sample_closed"
 _OFF, _ON, _PICTURES, _ROWS = "list", "map", "pictures", "rows"
 FINDING_WORDS = {Finding.MISLABELLED: "Looks mislabelled", Finding.ATYPICAL: "Atypical"}
 
@@ -63,7 +73,7 @@ def key_figures(ws: Workspace, run: RunRecord) -> None:
         _figure(
             "Wrong labels, estimated",
             "unknown" if rate.rate is None else f"{rate.rate:.1%}",
-            "no estimate" if rate.low is None else f"{rate.low:.1%} to {rate.high:.1%} (95%)",
+            rate_note(rate),
             help=rate.how,
         )
         _figure(
@@ -136,7 +146,7 @@ def toolbar(
                 "pages/review.py",
                 label="Review these",
                 icon=":material/rate_review:",
-                query_params=linked(shown.wanted),
+                query_params={**linked(shown.wanted), QUEUE: Queues.SELECTION.value},
                 disabled=not len(positions),
             )
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="shape"):
@@ -177,12 +187,38 @@ def toolbar(
     return with_map, pictures, int(size or SIZES[0])
 
 
+def misread(samples: int) -> tuple[str, ...]:
+    """Return in words what the address says of the list that cannot be followed.
+
+    Args:
+        samples: of the dataset; a page beyond the last one shows the last one and is not counted.
+    """
+    fitting: dict[str, Callable[[str], bool]] = {
+        VIEW: lambda text: text.casefold() in VIEWS,
+        WITH_MAP: lambda text: text in (_OFF, _ON),
+        AS: lambda text: text in (_PICTURES, _ROWS),
+        SIZE: lambda text: text in SIZES,
+        PAGE: lambda text: whole_number(text) > 0,
+        SAMPLE: lambda text: 0 <= whole_number(text) < samples,
+    }
+    said = {VIEW: "tab", WITH_MAP: "map", AS: "form of the list", SIZE: "number of samples a page"}
+    asked = {key: st.query_params[key] for key in fitting if key in st.query_params}
+    return tuple(
+        f"{said.get(key, key)} {text[:40]!r}"
+        for key, text in asked.items()
+        if text and not fitting[key](text)
+    )
+
+
+def whole_number(text: str) -> int:
+    """Return a number from an address, -1 where it is none or too long to be one here."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
 def page_of(positions: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw the page control; return this page's positions and the next page's."""
     pages = max(1, -(-len(positions) // size))
-    asked = st.query_params.get(PAGE, "1")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1
-    page = min(max(number, 1), pages)
+    page = min(max(whole_number(st.query_params.get(PAGE, "1")), 1), pages)
     if pages > 1:
         st.session_state[PAGE] = page
 
@@ -210,12 +246,14 @@ def results(
         return
     page, following = page_of(shown.positions, size)
     if pictures:
-        cards = [_card(frame, int(at), shown) for at in page]
-        opened = gallery(dataset.id, cards, key="gallery", next_page=following.tolist())
+        cards = [_card(frame, int(at), shown, dataset.task) for at in page]
+        opened = gallery(
+            dataset.id, cards, key="gallery", next_page=following.tolist(), back=closed_sample()
+        )
         if opened is not None:
             open_sample(opened)
         return
-    table = _rows(frames.features(ws, dataset), frame, page, shown)
+    table = _rows(frames.features(ws, dataset), frame, page, shown, dataset.task)
     sample_table(table, page, key="rows")
 
 
@@ -230,16 +268,17 @@ def _card(
     frame: pd.DataFrame,
     at: int,
     shown: Selected,
+    task: Task | None,
 ) -> Card:
     name, column = str(frame["id"].iat[at]), shown.wanted.column
     flagged, decision = bool(shown.flagged[at]), shown.decisions.get(name)
     value = number_text(frame[column].iat[at])
     return Card(
         position=at,
-        label=text_or_none(frame["given_label"].iat[at]) or "no label",
+        label=short_label(given_label(frame, at), task) or "no label",
         value=f"#{value}" if column == SUSPICION else value,
         flagged=flagged,
-        suggestion=suggested_label(frame, at) if flagged else None,
+        suggestion=short_label(suggested_label(frame, at), task) if flagged else None,
         verdict=None if decision is None else decision.verdict.value,
         name=name,
     )
@@ -250,13 +289,14 @@ def _rows(
     frame: pd.DataFrame,
     page: NDArray[np.int64],
     shown: Selected,
+    task: Task | None,
 ) -> pd.DataFrame:
     found, column = frame.iloc[page], shown.wanted.column
     columns: dict[str, Any] = {
         "Rank": found["suspicion_rank"],
         "Id": found["id"].astype(str),
-        "Given": found["given_label"],
-        "Suggested": [suggested_label(frame, int(at)) for at in page],
+        "Given": [short_label(given_label(frame, int(at)), task) for at in page],
+        "Suggested": [short_label(suggested_label(frame, int(at)), task) for at in page],
         "Finding": [FINDING_WORDS.get(kind) for kind in kinds(found, shown.flagged[page])],
         "Verdict": [verdict_text(shown.decisions.get(str(name))) for name in found["id"]],
     }
@@ -305,3 +345,16 @@ def sample_table(
 def open_sample(position: int) -> None:
     """Put a sample into the page's address; the page shows what its address names."""
     st.query_params[SAMPLE] = str(position)
+
+
+def close_sample() -> None:
+    """Take the sample out of the page's address; for callbacks."""
+    closed = whole_number(st.query_params.get(SAMPLE, ""))
+    st.session_state[_CLOSED] = (closed_sample()[0] + 1, closed)
+    in_address({SAMPLE: []})
+
+
+def closed_sample() -> tuple[int, int]:
+    """Return how many samples were closed in this tab, and the position of the last one."""
+    times, position = st.session_state.get(_CLOSED, (0, -1))
+    return times, position

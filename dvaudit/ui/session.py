@@ -1,11 +1,12 @@
-"""What the person is looking at: the chosen dataset and audit, kept in the address of the page.
+"""What the person is looking at: dataset, audit and filter, kept in the address of the page.
 
 The address wins over the browser tab's memory, which wins over the newest; neither is trusted.
+The menu opens pages without an address: there the memory puts all of it back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ import streamlit as st
 from dvaudit.core.errors import DvauditError
 from dvaudit.server.opened import workspace
 from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, RunStatus, Workspace
+from dvaudit.ui.addressed import in_address
+from dvaudit.ui.filter_address import KEYS
 from dvaudit.ui.words import plain
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
 
 _DATASET, _RUN = "dataset", "run"
 _MEMORY, _JUST_CHOSEN, _ABSENT = "selected", "just_chosen", "absent"
+_FILTERED = "filtered"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Selection:
 
 
 def current(ws: Workspace) -> Selection:
-    """Return the selection, and note it in the address of the page.
+    """Return the selection, and note it and its filter in the address of the page.
 
     Without a choice it is the newest dataset and its newest finished audit.
     """
@@ -57,7 +61,7 @@ def current(ws: Workspace) -> Selection:
         run = runs.get(run_id) or next(finished, newest)
         if addressed:
             _note_absence(dataset_id, run_id, dataset, run)
-    _note(dataset.id if dataset else "", run.id if run else "")
+    _note(dataset.id if dataset else "", run.id if run else "", addressed)
     return Selection(dataset, run)
 
 
@@ -121,14 +125,33 @@ def _wanted() -> tuple[str, str, bool]:
     return (asked, st.query_params.get(_RUN, ""), True) if asked else (*remembered, False)
 
 
-def _note(dataset_id: str, run_id: str) -> None:
-    st.session_state[_MEMORY] = (dataset_id, run_id)
-    # One update for both, and no removal: each change of the address is a step of the browser's
-    # Back button, and a step that a page completes at once could never be left.
-    there = {key: st.query_params.get(key, "") for key in (_DATASET, _RUN)}
-    wanted = {_DATASET: dataset_id, _RUN: run_id}
-    if there != wanted:
-        st.query_params.update({key: wanted[key] for key in wanted if wanted[key] or there[key]})
+def _note(dataset_id: str, run_id: str, addressed: bool) -> None:
+    chosen = (dataset_id, run_id)
+    wanted = _filter_of(chosen, addressed)
+    st.session_state[_MEMORY], st.session_state[_FILTERED] = chosen, (chosen, wanted)
+    for key, value in zip((_DATASET, _RUN), chosen, strict=True):
+        wanted = {**wanted, key: [value] if value else []}
+    # One update for all: each change of the address is a step of the browser's Back button, and a
+    # step that a page completes at once could never be left.
+    there = {key: st.query_params.get_all(key) for key in (_DATASET, _RUN, *KEYS)}
+    changed = {key: wanted.get(key, []) for key in there if wanted.get(key, []) != there[key]}
+    if changed:
+        in_address(changed)
+
+
+def _filter_of(chosen: tuple[str, str], addressed: bool) -> Mapping[str, list[str]]:
+    """Return the filter of the address, or the one kept for this dataset and audit.
+
+    Where the address names a dataset, its filter is what was asked for, and none is none.
+    """
+    there = {key: values for key in KEYS if (values := st.query_params.get_all(key))}
+    owner, kept = st.session_state.get(_FILTERED, (("", ""), {}))
+    if addressed:
+        return there
+    if owner == chosen:
+        return there or kept
+    # Another dataset or audit was chosen, and the address still has the filter of the one before.
+    return {} if there == kept else there
 
 
 def require_dataset(ws: Workspace) -> DatasetRecord:

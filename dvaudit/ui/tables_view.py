@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -12,12 +14,13 @@ from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import charts, filters, frames
 from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.sample_facts import text_or_none
-from dvaudit.ui.samples_view import open_sample, sample_table
+from dvaudit.ui.samples_view import closed_sample, open_sample, sample_table
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
 
 MOST_DUPLICATES = 120
 _CHART = "class_chart"
+_PERCENT = "%.1f%%"
 
 
 def classes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
@@ -42,16 +45,16 @@ def classes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     st.header("Class table")
     st.caption(f"Flagged: {cut.words()}.")
     st.dataframe(
-        table,
+        in_percent(table, ("share", "share_flagged")),
         hide_index=True,
         height=_height(table, 460),
         column_config={
             "class": st.column_config.TextColumn("Class", pinned=True),
             "samples": st.column_config.NumberColumn("Samples", format="localized"),
-            "share": st.column_config.NumberColumn("Share", format="percent"),
+            "share": st.column_config.NumberColumn("Share", format=_PERCENT),
             "flagged": st.column_config.NumberColumn("Flagged", format="localized"),
             "share_flagged": st.column_config.ProgressColumn(
-                "Share flagged", format="percent", min_value=0, max_value=1
+                "Share flagged", format=_PERCENT, min_value=0, max_value=100
             ),
             "mean_margin": st.column_config.NumberColumn("Mean margin", format="%.3f"),
             "most_confused_with": st.column_config.TextColumn("Most confused with"),
@@ -94,7 +97,7 @@ def _confusions(table: pd.DataFrame) -> None:
     if table.empty:
         st.caption("No flagged sample has a suggestion for another class.")
         return
-    shown = table.drop(columns=["examples"], errors="ignore")
+    shown = in_percent(table.drop(columns=["examples"], errors="ignore"), ("share",))
     st.dataframe(
         shown,
         hide_index=True,
@@ -103,7 +106,7 @@ def _confusions(table: pd.DataFrame) -> None:
             "given_label": st.column_config.TextColumn("Given label"),
             "suggested_label": st.column_config.TextColumn("Suggested"),
             "samples": st.column_config.NumberColumn("Samples", format="localized"),
-            "share": st.column_config.NumberColumn("Share of the class", format="percent"),
+            "share": st.column_config.NumberColumn("Share of the class", format=_PERCENT),
         },
         alt="Pairs of given and suggested label, most frequent first",
     )
@@ -152,9 +155,14 @@ def _pictures(dataset_id: str, table: pd.DataFrame, positions: np.ndarray) -> No
             strict=True,
         )
     ]  # fmt: skip
-    opened = gallery(dataset_id, cards, key="duplicate_gallery")
+    opened = gallery(dataset_id, cards, key="duplicate_gallery", back=closed_sample())
     if opened is not None:
         open_sample(opened)
+
+
+def in_percent(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table with shares times 100: Streamlit's own percent has decimals as they come."""
+    return table.assign(**{name: 100 * table[name] for name in columns if name in table})
 
 
 def _height(table: pd.DataFrame, most: int) -> int:

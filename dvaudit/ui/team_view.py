@@ -55,7 +55,7 @@ def reviewers_table(board: Board, made: Assignment | None, now: float) -> pd.Dat
         now: seconds since 1970.
     """
     counts = board.counts()
-    parts = {} if made is None else made.parts
+    parts = {} if made is None else {board.spelled(who): own for who, own in made.parts.items()}
     rows = []
     for name in sorted({*counts, *parts}):
         pace, mine = board.pace(name, now), counts.get(name, Counter[str]())

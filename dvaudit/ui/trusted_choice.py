@@ -57,7 +57,8 @@ def _class_gaps(dataset: DatasetRecord, trusted: DatasetRecord) -> None:
     if missing:
         st.warning(
             plain(
-                f"{len(missing)} of {len(dataset.class_names)} classes have no trusted sample: "
+                f"{len(missing)} of {count(len(dataset.class_names), 'class', 'classes')} "
+                f"{'has' if len(missing) == 1 else 'have'} no trusted sample: "
                 f"{some(missing)}. What is said of their samples is little worth."
             ),
             icon=":material/warning:",

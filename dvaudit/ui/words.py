@@ -7,15 +7,35 @@ from datetime import UTC, datetime
 
 from dvaudit.core.words import count as count
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=&])")
+# Streamlit's Markdown looks for these once more in text whose escapes are resolved: shortcodes of
+# icons and emoji, addresses of the web and of mail, and arrows and signs it draws as one letter.
+_BROKEN_AT = re.compile(
+    r":(?=[\w+-][\w+/-]*:)"
+    r"|(?<=http):(?=//)|(?<=https):(?=//)|(?<=www)\."
+    r"|(?<=[\w.+-])@(?=[\w-])"
+    r"|[<-](?=-)|-(?=>)|[<>~](?==)",
+    re.IGNORECASE,
+)
 
 
 def plain(text: str) -> str:
     """Escape Markdown, so that a file name or a class name is shown as it is written.
 
-    Unescaped, it could load a remote picture or take another colour.
+    Unescaped, it could load a remote picture, take another colour or be a link. A letter without
+    which no pattern is left stands in a coloured text without a colour: a plain span, which is
+    neither seen nor copied.
     """
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    line = " ".join(text.split())
+    shown, done = [], 0
+    for found in _BROKEN_AT.finditer(line):
+        shown.append(_escaped(line[done : found.start()]) + f":color[{_escaped(found[0])}]{{}}")
+        done = found.end()
+    return "".join([*shown, _escaped(line[done:])])
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def duration(seconds: float) -> str:

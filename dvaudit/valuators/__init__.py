@@ -37,7 +37,7 @@ from dvaudit.valuators.registry import (
 from dvaudit.valuators.shared import Shared
 from dvaudit.valuators.tmc_shapley import TmcShapley
 from dvaudit.valuators.tracin import Tracin
-from dvaudit.valuators.trained import TrainedValuator
+from dvaudit.valuators.trained import TrainedValuator, wants_pictures
 from dvaudit.valuators.trak import Trak
 
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "measures_hardness",
     "names",
     "register",
+    "wants_pictures",
 ]
 
 

@@ -15,6 +15,7 @@ from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import part
 from dvaudit.core.sampling import stratified_rows
 from dvaudit.core.settings import setting
+from dvaudit.core.words import count
 from dvaudit.valuators.base import Problem, Scores, Valuator
 from dvaudit.valuators.kernel_plan import KernelSettings, choose_plan
 from dvaudit.valuators.kernel_problem import (
@@ -147,8 +148,8 @@ def _class_scores(problem: Problem, measured: Evaluation) -> Scores:
         flagged = (value < 0) & ~alone
         if alone.any():
             measured.said.append(
-                f"{int(alone.sum()):,} classes have a single sample, which nothing can confirm "
-                "or refute; they are ranked and not flagged."
+                f"{count(int(alone.sum()), 'class has', 'classes have')} a single sample, which "
+                "nothing can confirm or refute; such samples are ranked and not flagged."
             )
     return Scores(
         values=value,

@@ -148,6 +148,11 @@ def _placed(scores: Scores, against: NDArray[np.int64]) -> Scores:
     return replace(scores, other_arrays={**scores.other_arrays, "query_rows": against[rows]})
 
 
+def wants_pictures(net: str) -> bool:
+    """Return whether a net of this name takes pictures, not vectors."""
+    return net in PICTURE_NETS or net.startswith("torchvision:")
+
+
 def net_inputs(
     data: Dataset,
     net: str,
@@ -166,7 +171,7 @@ def net_inputs(
     own_pictures = (
         shared.module is not None and data.kind is Kind.IMAGE and shared.extractor is None
     )
-    if net in PICTURE_NETS or net.startswith("torchvision:") or own_pictures:
+    if wants_pictures(net) or own_pictures:
         if data.kind is not Kind.IMAGE:
             raise UnsuitableDataError(
                 f"The net {net!r} takes pictures, and {data.name} has none; choose the net 'mlp'."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from audited import add_audited_pictures
+from audited import add_audited_pictures, add_audited_table
 from live import LiveApp, live_app
 from playwright.sync_api import Browser, Page, expect
 
+from dvaudit import reporting
+from dvaudit.reports import render_html
 from dvaudit.store import Workspace
 
 pytestmark = pytest.mark.browser
@@ -73,3 +77,50 @@ def test_the_report_opens_offline_and_prints(page: Page, chromium: Browser, tmp_
     )
     assert opened.pdf(prefer_css_page_size=True).startswith(b"%PDF")
     context.close()
+
+
+LONG = {"elm": "Married-civ-spouse, with_an_unbroken_tail_of_words", "oak": "automobile"}
+
+
+@pytest.mark.parametrize("pictures", [False, True])
+def test_long_labels_stay_on_the_paper_and_words_stay_whole(
+    chromium: Browser, tmp_path: Path, pictures: bool
+) -> None:
+    with Workspace(tmp_path / "home") as ws:
+        if pictures:
+            dataset, run = add_audited_pictures(ws, tmp_path, each=8)
+        else:
+            dataset, run = add_audited_table(ws, tmp_path)
+        for name in ws.samples(dataset)["id"][:2]:
+            ws.decide(dataset, name, "relabel", LONG["elm"])
+        report = reporting.stored_report(ws, ws.run(run))
+    told = report.samples.assign(
+        given_label=report.samples["given_label"].map(LONG),
+        suggested_label=pd.Series("automobile", index=report.samples.index),
+        reason="Its nearest samples nearly all have another label, and the methods agree.",
+    )
+    shown = chromium.new_context(offline=True).new_page()
+    shown.set_content(render_html(replace(report, samples=told)))
+    shown.emulate_media(media="print")
+    for width in (690, 1280):
+        shown.set_viewport_size({"width": width, "height": 975})
+        assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    shown.set_viewport_size({"width": 690, "height": 975})
+    whole = """found => found.filter(node => node.textContent === 'automobile')
+        .map(node => node.getClientRects().length)"""
+    counted = shown.locator(".to > span").evaluate_all(whole)
+    assert counted
+    assert set(counted) == {1}, "the word is in one piece"
+    lines = """(found, word) => found.filter(node => node.textContent === word).map(node => {
+        const range = document.createRange()
+        range.selectNodeContents(node)
+        return range.getClientRects().length
+    })"""
+    for word in ("Verdict", "relabel"):
+        assert set(shown.locator("th, td").evaluate_all(lines, word)) == {1}
+    for pill in shown.locator(".shot .pill").all():
+        assert pill.evaluate("at => at.offsetWidth <= at.parentElement.clientWidth")
+    if not pictures:
+        width = shown.locator("td.reason").first.evaluate("found => found.clientWidth")
+        assert width >= 150
+    shown.context.close()

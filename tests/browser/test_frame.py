@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from live import LiveApp
 from playwright.sync_api import Page, expect
@@ -55,3 +57,18 @@ def test_what_is_chosen_is_readable_below_the_mouse(
     chosen.hover()
     parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     expect(chosen).to_have_css("color", f"rgb({parts[0]}, {parts[1]}, {parts[2]})")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ":material/home: :material_home: :smile:",
+        "http://e.x www.e.x a.b@c.de HTTPS://e.x",
+        ":red[hi] :color[x]{} &amp; a -- b -> c",
+    ],
+)
+def test_text_of_an_address_is_shown_as_it_is_written(app: LiveApp, page: Page, text: str) -> None:
+    page.goto(f"{app.address}/methods?method={quote(text)}")
+    said = page.get_by_test_id("stAlert")
+    expect(said).to_contain_text(f"There is no method {text}; these are all.")
+    expect(said.locator("a, img, [aria-label$=' icon']")).to_have_count(0)

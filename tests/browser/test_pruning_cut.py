@@ -1,4 +1,4 @@
-"""Pruning in a browser: drag the cut, click the curve, and take exactly that cut away."""
+"""Pruning in a browser: drag the cut on the curve, and take exactly that cut away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from accessible import settle, violations
 from audited import add_audited_table
 from live import live_app
 from playwright.sync_api import Page, expect
@@ -19,6 +20,7 @@ from dvaudit.store import Workspace
 pytestmark = pytest.mark.browser
 
 ROWS = 30
+LEFT, RIGHT = 64, 16  # pixels of the chart beside the plot
 
 
 def _settled(page: Page) -> None:
@@ -41,49 +43,61 @@ def test_the_cut_is_dragged_and_exactly_that_cut_downloaded(page: Page, tmp_path
     with live_app(tmp_path / "home") as app:
         query = f"dataset={dataset}&run={audit}&pruning={run}&series=lowest-first&cut=1"
         page.goto(f"{app.address}/pruning?{query}")
-        _drag_click_and_download(page, original, order)
+        _drag_and_press(page)
+        _download(page, original, order)
+        for theme in ("dark", "light"):
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            page.goto(f"{app.address}/pruning?{query}")
+            settle(page)
+            assert violations(page) == []
 
 
-def _drag_click_and_download(page: Page, original: pd.DataFrame, order: list[str]) -> None:
-    thumb = page.get_by_role("slider")
-    expect(thumb).to_have_attribute("aria-valuetext", "10%", timeout=30_000)
-    place = page.locator(".js-plotly-plot .nsewdrag").first
-    expect(place).to_be_visible()
+def _drag_and_press(page: Page) -> None:
+    cut = page.get_by_role("slider", name="Share of samples removed")
+    expect(cut).to_have_attribute("aria-valuenow", "1", timeout=30_000)
+    expect(cut).to_have_attribute("aria-valuetext", re.compile(r"^3 samples, 10\.0% removed"))
     _settled(page)
-
-    # The slider lies below the axis: dragging to where the plot shows a cut chooses that cut.
-    grip = page.get_by_test_id("stSliderThumbValue").locator("xpath=..").bounding_box()
-    frame = place.bounding_box()
+    stage = page.locator(".curve .stage")
+    stage.scroll_into_view_if_needed()
+    frame = stage.bounding_box()
     assert frame is not None
-    assert grip is not None
-    y = grip["y"] + grip["height"] / 2
-    page.mouse.move(grip["x"] + grip["width"] / 2, y)
-    page.mouse.down()
-    page.mouse.move(frame["x"] + frame["width"] * 4 / STEPS, y, steps=8)
-    page.mouse.up()
-    expect(thumb).to_have_attribute("aria-valuetext", "40%")
-    expect(page).to_have_url(re.compile(r"[?&]cut=4(&|$)"))
     removed = page.get_by_test_id("stMetric").filter(has_text="Removed").first
+    live = page.locator(".curve .figures dd").first
+
+    def across(index: int) -> float:
+        assert frame is not None
+        return frame["x"] + LEFT + (frame["width"] - LEFT - RIGHT) * index / STEPS
+
+    y = frame["y"] + 150
+    page.mouse.move(across(1), y)
+    page.mouse.down()
+    page.mouse.move(across(4) + 3, y, steps=8)
+    # Before it is let go, the figures are there and nothing went to Python.
+    expect(live).to_have_text(f"{_removed(4)} samples, 40.0%")
+    expect(page.locator(".curve .card")).to_contain_text("Random: ")
+    assert re.search(r"[?&]cut=1(&|$)", page.url)
+    expect(removed).to_contain_text(f"{_removed(1)}")
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"[?&]cut=4(&|$)"))
     expect(removed).to_contain_text(f"{_removed(4)}")
     _settled(page)
 
-    # A click on the curve does the same.
-    frame = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
-    assert frame is not None
-    circle = page.locator(".js-plotly-plot .scatterlayer .trace path.point")
-    boxes = [item.bounding_box() for item in circle.all()]
-    wanted = frame["x"] + frame["width"] * 2 / STEPS
-    near = [box for box in boxes if box and abs(box["x"] + box["width"] / 2 - wanted) < 4]
-    assert near
-    page.mouse.click(near[0]["x"] + near[0]["width"] / 2, near[0]["y"] + near[0]["height"] / 2)
+    # A click on the curve and the arrow keys do the same.
+    page.mouse.click(across(3), y)
+    expect(page).to_have_url(re.compile(r"[?&]cut=3(&|$)"))
+    expect(cut).to_be_focused()
+    page.keyboard.press("ArrowLeft")
     expect(page).to_have_url(re.compile(r"[?&]cut=2(&|$)"))
-    expect(thumb).to_have_attribute("aria-valuetext", "20%")
+    expect(cut).to_have_attribute("aria-valuenow", "2")
     expect(removed).to_contain_text(f"{_removed(2)}")
     _settled(page)
 
+
+def _download(page: Page, original: pd.DataFrame, order: list[str]) -> None:
     page.get_by_role("button", name="Export exactly this cut").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download this cut").click()
+    assert download.value.suggested_filename.endswith(f"-pruned-lowest-first-{_removed(2)}.csv")
     gone = order[: _removed(2)]
     expected = original.drop(index=[int(name) for name in gone]).reset_index(drop=True)
     found = pd.read_csv(io.BytesIO(Path(download.value.path()).read_bytes()))

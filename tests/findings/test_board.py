@@ -165,6 +165,9 @@ def test_the_pace_counts_recent_verdicts_given_one_by_one() -> None:
     assert _board(*steady).pace("ann", 1070 + 2 * PACE_SECONDS).per_minute is None
     assert _board(*steady[:2]).pace("ann", 1021).per_minute is None
     assert _board(*steady).pace("bob", 1070).recent == 0
+    burst = [_entry(number, 1000 + 0.1 * number) for number in range(1, 8)]
+    assert _board(*burst).pace("ann", 1002).per_minute is None
+    assert _board(*burst).pace("ann", 1060.2).per_minute == pytest.approx(6.0, rel=0.01)
     bulk = [_entry(number, 1000, action="m") for number in range(1, 8)]
     assert _board(*bulk).pace("ann", 1001).recent == 0
 

@@ -16,7 +16,7 @@ from scipy.stats import beta
 from dvaudit.core.errors import SettingsError
 from dvaudit.findings.audit_sample import audit_sample
 from dvaudit.findings.earned import GAP, LEAST, ReviewOrder, earned, review_order
-from dvaudit.findings.earned_types import Earned, share_of
+from dvaudit.findings.earned_types import Basis, Earned, share_of
 from dvaudit.findings.wrong_curve import (
     RATE_SPREAD,
     STEEPNESS_SPREAD,
@@ -120,6 +120,64 @@ def test_flags_and_others_are_counted_apart_and_unsure_ones_not_at_all() -> None
     assert found.by_audit is None
 
 
+def test_a_dropped_sample_was_worth_flagging_and_its_label_is_not_wrong() -> None:
+    at = np.arange(40)
+    wrong, dropped = at < 5, (at >= 5) & (at < 20)
+    found = earned(_order(1000, 30), at, wrong, NONE, NONE, dropped=dropped, rate=0.05)
+    kept = earned(_order(1000, 30), at, wrong, NONE, NONE, rate=0.05)
+    assert (found.found, found.dropped, found.judged) == (5, 15, 40)
+    assert (found.above.hits, found.above.of, found.basis) == (20, 30, Basis.ALL)
+    assert (found.by_order, found.left, found.more) == (kept.by_order, kept.left, kept.more)
+    assert found.cut_at(0.5) == 20
+    assert kept.cut_at(0.5) == 5
+    either = earned(_order(1000, 30), at, wrong | dropped, NONE, NONE, rate=0.05)
+    assert found.curve is not None
+    assert either.curve is not None
+    assert np.array_equal(found.curve.middle, either.curve.middle)
+
+
+def test_dropping_everything_makes_no_label_wrong() -> None:
+    at = np.arange(200)
+    found = earned(_order(200, 20), at, at < 0, NONE, NONE, dropped=at >= 0)
+    assert found.counted_all
+    assert found.counted is not None
+    assert found.counted.value == 0
+    assert found.precision == share_of(20, 20)
+
+
+@pytest.mark.parametrize(
+    ("at", "drawn", "basis", "of"),
+    [
+        (np.arange(50), NONE, Basis.ALL, 50),
+        (np.arange(30), NONE, Basis.TOP, 30),
+        (np.arange(3), NONE, Basis.TOP, 3),
+        (np.arange(0, 50, 2), NONE, Basis.CHOSEN, 25),
+        (np.append(np.arange(20), np.arange(30, 49)), NONE, Basis.TOP, 20),
+        (np.append(np.arange(0, 48, 4), 900), np.arange(0, 48, 4), Basis.DRAWN, 12),
+    ],
+)
+def test_the_precision_says_of_which_flags_it_is(
+    at: NDArray[np.int64], drawn: NDArray[np.int64], basis: Basis, of: int
+) -> None:
+    found = _judged(_order(1000, 50), at, np.arange(1000) < 25, drawn)
+    assert (found.basis, found.precision.of) == (basis, of)
+    assert found.precision.hits == (at[:of] < 25).sum()
+
+
+def test_an_interval_has_a_width_as_long_as_one_sample_is_not_judged() -> None:
+    found = _judged(_order(300, 10), np.arange(299), np.zeros(300, dtype=bool), NONE)
+    assert found.by_order is not None
+    assert found.by_order.low == 0
+    assert found.by_order.high >= 1 / 300
+
+
+def test_the_order_is_by_rank_where_the_flags_are_the_first_ranks() -> None:
+    ranks = np.array([3.0, 1.0, 2.0, np.nan, 4.0])
+    assert review_order(ranks, ranks <= 2).by_rank
+    assert review_order(ranks, ranks <= 0).by_rank
+    assert not review_order(ranks, ranks == 2).by_rank
+
+
 def test_the_top_ends_where_several_in_a_row_were_not_looked_at() -> None:
     wrong = np.zeros(400, dtype=bool)
     order = _order(400, 50)
@@ -189,8 +247,9 @@ def test_where_all_is_judged_nothing_is_left() -> None:
     assert found.left.high == 0
     assert found.more is not None
     assert found.more.value == 0
-    assert found.by_order is not None
-    assert found.by_order.value == pytest.approx(40 / 300)
+    assert found.counted is not None
+    assert found.counted.value == pytest.approx(40 / 300)
+    assert found.counted_all
 
 
 # The curve and the cut-off

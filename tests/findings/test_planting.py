@@ -15,7 +15,15 @@ from planted import clusters, planted_dataset
 from dvaudit import features
 from dvaudit.core.dataset import Dataset, Kind, Task
 from dvaudit.core.errors import SettingsError, UnsuitableDataError
-from dvaudit.findings import Plant, confusion_pairs, plant_flips, plant_noise, takes_noise
+from dvaudit.findings import (
+    Plant,
+    as_vectors,
+    confusion_pairs,
+    plant_flips,
+    plant_noise,
+    takes_noise,
+)
+from dvaudit.findings.planting import PICTURE_NOISE
 
 SIZES = {"a": 400, "b": 300, "c": 300}
 
@@ -144,11 +152,30 @@ def test_noise_in_a_table_leaves_text_and_missing_cells() -> None:
     assert table["x"].tolist() == list(range(n)), "the data given is not changed"
 
 
-def test_images_and_tables_of_words_take_no_noise() -> None:
-    images = image_dataset([picture()] * 6)
-    with pytest.raises(UnsuitableDataError, match="pets holds images"):
+def test_images_take_noise_in_their_feature_vectors() -> None:
+    images = image_dataset([picture()] * 400)
+    with pytest.raises(UnsuitableDataError, match="pets holds images; add noise to their feature"):
         plant_noise(images, 0.5, 0)
-    assert not takes_noise(Kind.IMAGE, images.roles)
+    assert takes_noise(Kind.IMAGE, images.roles)
+    matrix = np.random.default_rng(1).standard_normal((400, 300)).astype(np.float32)
+    data = as_vectors(images, matrix * np.arange(1, 301, dtype=np.float32))
+    assert (data.kind, data.images, data.ids) == (Kind.VECTOR, None, images.ids)
+    assert data.fingerprint != images.fingerprint
+    planted = plant_noise(data, 0.5, 0, strength=PICTURE_NOISE)
+    assert data.vectors is not None
+    assert planted.data.vectors is not None
+    moved = (planted.data.vectors - data.vectors) / data.vectors.std(axis=0)
+    np.testing.assert_array_equal((moved != 0).any(axis=1), planted.mask)
+    deviations = moved[planted.mask].std(axis=1)
+    # 300 columns tell a deviation to within a seventh; about 200 samples their mean to .06.
+    assert 0 < deviations.min() < 0.2
+    assert 2.7 < deviations.max() < 3.5
+    assert deviations.mean() == pytest.approx(1.5, abs=0.2)
+    with pytest.raises(SettingsError, match="3 to 1"):
+        plant_noise(data, 0.5, 0, strength=(3.0, 1.0))
+
+
+def test_tables_of_words_take_no_noise() -> None:
     words = table_dataset(pd.DataFrame({"word": ["w"] * 6}), [1.0] * 6)
     words = replace(words, roles={"word": type(words.roles["word"]).TEXT})
     with pytest.raises(UnsuitableDataError, match="no numeric columns"):

@@ -108,6 +108,27 @@ def test_time_left_counts_this_attempt_only(
     assert ws.run(run_id).eta == pytest.approx(10.0)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "fraction", "left"), [(0.5, 0.05, None), (0.5, 0.1, 4.5), (4.0, 0.05, 76.0)]
+)
+def test_time_left_is_not_told_from_the_first_moments(
+    ws: Workspace,
+    queued: Queued,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    fraction: float,
+    left: float | None,
+) -> None:
+    clock = iter([100.0, 100.0 + seconds])
+    run_id = begun(ws, queued)
+    with Reporter(ws.queue, run_id, interval=600) as reporter:
+        monkeypatch.setattr("dvaudit.jobs.reporter.time.monotonic", lambda: next(clock))
+        reporter(0.0, "begun")
+        reporter(fraction, "on the way")
+    monkeypatch.undo()
+    assert ws.run(run_id).eta == (None if left is None else pytest.approx(left))
+
+
 def test_report_that_cannot_be_stored_ends_the_work(
     ws: Workspace, queued: Queued, monkeypatch: pytest.MonkeyPatch
 ) -> None:

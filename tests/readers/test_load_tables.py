@@ -183,7 +183,7 @@ def test_integers_with_missing_labels_stay_integers() -> None:
 
 def test_single_sample_classes_are_named() -> None:
     data = load(labelled(["x"] * 5 + ["rare"] + ["y"] * 5))
-    assert any("1 classes have a single sample: 'rare'" in note for note in data.notes)
+    assert any("1 class has a single sample: 'rare'" in note for note in data.notes)
 
 
 def test_classes_that_differ_in_case_are_named() -> None:

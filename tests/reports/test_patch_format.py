@@ -80,6 +80,33 @@ def test_what_is_no_patch_is_refused_by_name(changed: dict[str, object], message
         parse_patch(json.dumps({**GOOD, **changed}).encode(), "p.json")
 
 
+NUMBERS = st.sampled_from(["Infinity", "-Infinity", "NaN", "1e400", "-1", "2.5", "true"]) | (
+    st.floats().map(json.dumps) | st.integers().map(str)
+)
+
+
+@given(number=NUMBERS, place=st.sampled_from(["samples", "name", "kind", "roles", "version"]))
+def test_any_number_anywhere_is_taken_or_refused_in_words(number: str, place: str) -> None:
+    content = json.dumps({**GOOD, "dataset": {**DATASET, "samples": 7}})
+    if place == "version":
+        content = content.replace('"schema_version": 1', f'"schema_version": {number}')
+    else:
+        dataset = json.dumps({**DATASET, "samples": 7, place: "@"}).replace('"@"', number)
+        content = content.replace(json.dumps({**DATASET, "samples": 7}), dataset)
+    try:
+        assert parse_patch(content).samples >= 0
+    except UnreadableInputError:
+        whole = number.isascii() and number.isdigit()
+        assert not (place == "samples" and whole)
+
+
+def test_a_number_of_samples_that_is_none_is_damage() -> None:
+    content = json.dumps({**GOOD, "dataset": {**DATASET, "samples": 0}})
+    for number in ("Infinity", "1e400", "NaN", "-3", "true"):
+        with pytest.raises(UnreadableInputError, match=r'"samples" is .*, no whole number'):
+            parse_patch(content.replace('"samples": 0', f'"samples": {number}'))
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[1]", "[" * 100_000])
 def test_no_json_is_refused(content: bytes | str) -> None:
     with pytest.raises(UnreadableInputError, match="the patch is no"):

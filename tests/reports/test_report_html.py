@@ -291,3 +291,22 @@ def test_the_json_has_every_decision_and_the_card(make_report, history):
         "cat": 39, "dog": 39, "owl": 41,
     }  # fmt: skip
     assert told["audit"]["dataset"]["fingerprint"] == report.fingerprint
+
+
+def test_the_headline_says_what_the_interval_covers(make_report) -> None:
+    how = "Estimated. 95 % interval, sampling error only."
+    page = render_html(make_report(error_rate=ErrorRate(0.4, 0.3, 0.5, how)))
+    assert "(95 % interval 30.0 to 50.0\u00a0%, sampling error only)" in page
+    judged = render_html(make_report(error_rate=ErrorRate(0.4, 0.3, 0.5, "By verdicts.")))
+    assert "sampling error only" not in judged
+
+
+def test_a_relabel_to_the_given_label_changes_nothing(make_report) -> None:
+    decisions = {
+        "s000": Decision("s000", Verdict.RELABEL, "cat"),
+        "s001": Decision("s001", Verdict.RELABEL, "dog"),
+        "s002": Decision("s002", Verdict.KEEP),
+    }
+    page = render_html(make_report(decisions=decisions))
+    assert "Verdicts so far: 3, of which 1 changes the data." in page
+    assert "1 relabelled" in page

@@ -96,7 +96,9 @@ def add_audit(
     ws.queue.report(run, 0.4, "kernel-loo: factorising", 130.0)
     if status is RunStatus.DONE:
         unknown = {"rate": None, "low": None, "high": None, "how": "made up"}
-        ws.save_findings(run, findings_of(ws, dataset), {}, {"error_rate": unknown}, {})
+        found = findings_of(ws, dataset)
+        summary = {"error_rate": unknown, "labelled": int(found["given_label"].notna().sum())}
+        ws.save_findings(run, found, {}, summary, {})
     if status is not RunStatus.RUNNING:
         assert ws.queue.finish(run, begun.attempt, status, error)
     return run

@@ -15,10 +15,16 @@ from dvaudit.store import Workspace
 WRONG = (0, 1, 2)  # the positions that are flagged, most suspicious first
 
 
-def add_audited_table(ws: Workspace, folder: Path, rows: int = 30) -> tuple[str, str]:
+def add_audited_table(
+    ws: Workspace,
+    folder: Path,
+    rows: int = 30,
+    roles: dict[str, str] | None = None,
+    **more: object,
+) -> tuple[str, str]:
     """Import the small table of `appview` and audit it; return the ids of dataset and run."""
-    path = write_table(folder / "trees.csv", rows)
-    return _audited(ws, "trees", path, roles={})
+    path = write_table(folder / "trees.csv", rows, **more)
+    return _audited(ws, "trees", path, roles=roles or {})
 
 
 def add_audited_numbers(ws: Workspace, folder: Path) -> tuple[str, str]:

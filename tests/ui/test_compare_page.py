@@ -196,39 +196,6 @@ def test_pictures_are_a_gallery_and_a_sample_opens(ws: Workspace, tmp_path: Path
     assert "Keep" in _labels(app)
 
 
-# Stability
-
-
-def test_standard_errors_become_rank_intervals(ws: Workspace, compared: tuple[str, str]) -> None:
-    app = _open("Stability")
-    table = app.dataframe[0].value.set_index("Method")
-    assert table.index.tolist() == ["kernel-loo", "cg-score", "el2n"]
-    values = ws.run_samples(compared[1])["el2n.value"]
-    assert table.loc["el2n", "Reliability"] == f"{1 - 0.05**2 / values.var():.3f}"
-    assert table.loc[["kernel-loo", "cg-score"], "Reliability"].tolist() == ["-", "-"]
-    assert "30 most suspicious samples by el2n" in _alts(app)[0]
-    assert "No standard errors from kernel\\-loo, cg\\-score" in texts(app)
-
-
-def test_other_seeds_are_compared_where_only_the_seed_differs(
-    ws: Workspace, compared: tuple[str, str]
-) -> None:
-    dataset, run = compared
-    other = add_methods(ws, run, seed=5, error=None)
-    frames = [ws.run_samples(one)["el2n.value"] for one in (run, other)]
-    app = _open("Stability", dataset=dataset, run=run)
-    table = app.dataframe[0].value.set_index("Method")
-    found = spearmanr(*frames).statistic
-    assert table.loc["el2n", "Other seeds"] == f"{found:.2f} (audit {int(other[1:])})"
-    assert table.loc["kernel-loo", "Other seeds"] == f"1.00 (audit {int(other[1:])})"
-
-
-def test_without_standard_errors_no_interval_is_drawn(ws: Workspace, tmp_path: Path) -> None:
-    _, run = add_audited_table(ws, tmp_path)
-    add_methods(ws, run, error=None)
-    assert not _alts(_open("Stability"))
-
-
 # Self-test
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from appview import add_table, fresh_workspace, in_address, open_page, texts, write_table
+from appview import add_audit, add_table, fresh_workspace, in_address, open_page, texts, write_table
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -254,6 +254,38 @@ def test_a_failed_import_says_why_and_can_be_tried_again(ws: Workspace, tmp_path
     assert "row 3 has too many cells" in app.error[0].value
     _button(app, "Try again").click().run()  # type: ignore[attr-defined]
     assert ws.run(run).status is RunStatus.QUEUED
+
+
+def test_removing_asks_of_one_dataset_and_not_of_the_next(ws: Workspace, tmp_path: Path) -> None:
+    kept = add_table(ws, tmp_path, "kept")
+    gone = add_table(ws, tmp_path, "gone")
+    user = add_audit(ws, kept)
+    used = ws.add_run(kept, RunKind.AUDIT, {"trusted": gone})
+    app = open_page("data")
+    assert f"Audit #{int(used[1:])} of kept" in app.warning[0].value.replace("\\", "")
+    assert f"#{int(user[1:])} " not in app.warning[0].value
+    assert _popover(app).endswith(f"remove_{gone}")
+    app.button(key=f"remove_now_{gone}").click().run()
+    assert _popover(app).endswith(f"remove_{kept}")
+    assert not app.warning
+    assert app.button(key=f"remove_now_{kept}")
+
+
+def _popover(app: AppTest) -> str:
+    """The identity of the popover: with another one the browser draws it anew, closed."""
+    found = [item.proto for item in app.main if item.type == "popover"]
+    return str(found[0].id)
+
+
+def test_data_that_changed_where_it_lies_is_told(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    dataset = ws.add_dataset("trees", path, copy=False, roles={}, task=None)
+    ws.finish_dataset(dataset, readers.load(path, name="trees"))
+    assert not open_page("data").warning
+    path.unlink()
+    (warning,) = open_page("data").warning
+    assert "not what was imported" in warning.value
+    assert "is gone; put it back" in warning.value.replace("\\", "")
 
 
 def test_removing_a_dataset_leaves_the_file(ws: Workspace, tmp_path: Path) -> None:

@@ -76,6 +76,35 @@ def test_verdicts_are_counted_and_the_changes_listed(ws: Workspace, tmp_path: Pa
     ]
 
 
+def test_a_relabel_to_the_given_label_changes_nothing(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    ws.decide(dataset, "0", Verdict.RELABEL, "elm")
+    app = open_page("export")
+    assert _figures(app) == {"Relabelled": "0", "Dropped": "0", "Kept": "1", "Unsure": "0"}
+    assert "Nothing changes yet" in texts(app)
+
+
+def test_every_button_says_what_it_prepares(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    labels = [item.label for item in open_page("export").button if item.label.startswith("Prep")]
+    assert labels == [
+        *("Prepare cleaned data", "Prepare corrections", "Prepare flagged rows"),
+        *("Prepare patch", "Prepare report.html", "Prepare report.json"),
+    ]
+
+
+def test_two_tabs_take_away_what_each_asked_for(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    one, other = open_page("export"), open_page("export")
+    one = _prepare(one, "dataset")
+    mine = Path(one.session_state["prepared_exports"]["dataset"][1])
+    before = mine.read_bytes()
+    other.radio(key="apply").set_value("suggestions").run()
+    other = _prepare(other, "dataset")
+    theirs = Path(other.session_state["prepared_exports"]["dataset"][1])
+    assert mine.read_bytes() == before != theirs.read_bytes()
+
+
 def test_suggestions_nobody_judged_are_applied_only_when_asked_for(
     ws: Workspace, tmp_path: Path
 ) -> None:

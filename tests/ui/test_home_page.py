@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from appview import add_audit, add_table, fresh_workspace, open_page, texts, write_table
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
@@ -215,7 +216,9 @@ def test_a_dataset_at_work_is_not_deleted(ws: Workspace, tmp_path: Path) -> None
     run = add_audit(ws, dataset, RunStatus.RUNNING)
     app = press(open_page("home"), "Delete")
     press(app, "Delete the dataset")
-    assert f"work going on: {run}" in app.error[0].value.replace("\\", "")
+    said = app.error[0].value.replace("\\", "")
+    assert f"trees has work going on: Audit #{int(run[1:])}" in said
+    assert run not in said
     assert len(ws.datasets()) == 1
 
 
@@ -234,6 +237,68 @@ def test_deleting_a_run_keeps_the_verdicts(ws: Workspace, tmp_path: Path) -> Non
     assert len(ws.decisions(dataset)) == 1
     assert not app.warning
     assert "No finished audit yet" in texts(app)
+
+
+def draw_dialog_again() -> None:
+    """The body of a dialog alone, as the browser runs it after a click within."""
+    import streamlit as st
+
+    from dvaudit.ui import home_removal
+
+    getattr(home_removal, st.session_state.dialog)(*st.session_state.given)
+
+
+def test_the_dialog_is_not_drawn_of_a_dataset_that_is_gone(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, run = add_audited_table(ws, tmp_path)
+    monkeypatch.setattr("streamlit.rerun", st.stop)  # what draws the page anew closes the dialog
+    app = AppTest.from_function(draw_dialog_again, default_timeout=20)
+    app.session_state.dialog = "delete_run"
+    app.session_state.given = (ws, ws.run(run), "Audit")
+    press(app.run(), "Delete the run")
+    assert not app.exception
+    assert ws.runs(dataset) == ()
+    app.session_state.dialog = "delete_dataset"
+    app.session_state.given = (ws, ws.dataset(dataset))
+    press(app.run(), "Delete the dataset")
+    assert not app.exception
+    assert ws.datasets() == ()
+    app.run()  # a click in a dialog of what another tab has deleted
+    assert not app.exception
+
+
+def test_deleting_a_trusted_set_names_the_audits_that_use_it(ws: Workspace, tmp_path: Path) -> None:
+    trusted = add_table(ws, tmp_path, "clean")
+    dataset, _ = add_audited_table(ws, tmp_path)
+    user = ws.add_run(dataset, RunKind.AUDIT, {"trusted": trusted})
+    app = open_page("home")
+    app.button(key=f"Delete_{trusted}").click().run()
+    said = texts(app).replace("\\", "")
+    name = ws.dataset(dataset).name
+    assert (
+        f"1 run on other data used this as trusted samples: Audit #{int(user[1:])} of {name}"
+        in said
+    )
+    assert "can no longer be asked about the trusted samples" in said
+    app = open_page("home")
+    app.button(key=f"Delete_{dataset}").click().run()
+    assert "used this as trusted samples" not in texts(app)
+
+
+def test_deleting_an_audit_names_what_goes_with_it(ws: Workspace, tmp_path: Path) -> None:
+    dataset, run = add_audited_table(ws, tmp_path)
+    made = ws.add_run(dataset, RunKind.PRUNING, {"audit": run})
+    app = open_page("home")
+    app.session_state[f"runs_{dataset}"] = True
+    app.run()
+    assert "\n-\n" not in texts(app)
+    app.button(key=f"delete_run_{run}").click().run()
+    assert f"1 run made from it goes with it: Pruning #{int(made[1:])}" in texts(app).replace(
+        "\\", ""
+    )
+    press(app, "Delete the run")
+    assert ws.runs(dataset) == ()
 
 
 def test_a_run_at_work_cannot_be_deleted(ws: Workspace, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from appview import fresh_workspace, in_address, texts
+from appview import add_table, fresh_workspace, in_address, texts
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from influence_page import asked_line, button_of, influence_table, open_influence
 from influential import add_influence, add_question
@@ -229,6 +229,25 @@ def test_an_address_without_a_question_offers_a_new_one(
     assert in_address(app, "question") == "new"
     assert f"There is no question {named}" in app.toast[0].value
     assert app.file_uploader
+
+
+def test_answers_stay_when_the_trusted_set_is_gone(ws: Workspace, tmp_path: Path) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    trusted = add_table(ws, tmp_path, "clean", rows=6)
+    audit, _ = add_influence(ws, run, trusted=trusted)
+    asked, _ = add_question(ws, audit, OWN, rows=ROWS)
+    asked_of = {"dataset": ws.run(audit).dataset_id, "run": audit}
+    assert open_influence(**asked_of, question="new").file_uploader
+    ws.delete_dataset(trusted)
+    app = open_influence(**asked_of, question=asked)
+    assert asked_line(app).startswith("On **0**")
+    assert len(influence_table(app, "helped"))
+    app = open_influence(**asked_of, question="new")
+    assert "This audit takes no new questions" in texts(app)
+    assert "the trusted set is not in the workspace any more" in texts(app).replace("\\", "")
+    assert not app.file_uploader
+    app = app.selectbox(key="question_earlier").set_value(asked).run()
+    assert asked_line(app).startswith("On **0**")
 
 
 def test_a_question_to_another_audit_is_not_shown(ws: Workspace, audit: str) -> None:

@@ -90,8 +90,12 @@ def test_an_audit_that_kept_no_embeddings_says_what_to_change(ws: Workspace, aud
 def test_a_removed_trusted_set_is_told(ws: Workspace, audit: str, tmp_path: Path) -> None:
     trusted = add_table(ws, tmp_path, "clean", rows=6)
     add_influence(ws, audit, trusted=trusted)
+    open_influence()
     ws.delete_dataset(trusted)
-    assert "The samples asked about are gone" in texts(open_influence())
+    said = texts(open_influence())
+    assert "The samples asked about are gone" in said
+    assert "its trusted set is gone" in said
+    assert "Influence** is how much" in said
 
 
 def test_a_running_audit_is_waited_for(ws: Workspace, audit: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,11 +20,12 @@ from appview import (
     write_table,
 )
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
-from pruned import MOST, SEEDS, STEPS, WIDTH, add_pruning, made_up
+from pruned import MOST, SEEDS, STEPS, WIDTH, add_pruning, know_features, made_up
 from streamlit.testing.v1 import AppTest
 
 from dvaudit import audits, readers
 from dvaudit.core.decisions import Verdict
+from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.machine import Cost
 from dvaudit.findings.pruning import Series
 from dvaudit.store import RunKind, RunStatus, Workspace
@@ -54,6 +57,13 @@ def _open(**query: str) -> AppTest:
 
 def _figures(app: AppTest) -> dict[str, tuple[str, str]]:
     return {metric.label: (metric.value, metric.delta) for metric in app.metric}
+
+
+def _chart(app: AppTest) -> dict[str, Any]:
+    """What the curve was given."""
+    found = [item.proto for item in app.get("bidi_component")]
+    (proto,) = (item for item in found if item.component_name.endswith("dvaudit_curve"))
+    return dict(json.loads(proto.json))
 
 
 def _labels(app: AppTest) -> list[str]:
@@ -142,28 +152,30 @@ def test_the_page_opens_where_the_first_order_scores_best(
     app = _open()
     line = mean_line(ws.run_table(pruned[2], "curves"), Series.LOWEST)
     best = best_cut(line)
-    assert app.select_slider[0].value == best
+    assert _chart(app)["cut"] == best
     figures = _figures(app)
     gone = int(line["removed"].iloc[best])
     assert figures["Removed"] == (str(gone), f"{gone / ROWS:.1%} of {ROWS}")
-    assert figures["Left"][0] == str(ROWS - gone)
+    assert figures["In the file"] == (str(ROWS - gone), f"of {ROWS} samples")
     assert figures["Accuracy at the cut"] == (f"{line['score'].iloc[best]:.1%}", "80.5% with all")
     share = gone / ROWS
     lead = made_up(Series.LOWEST, share, 0) - made_up(Series.RANDOM, share, 0)
     assert figures["Against random"][0] == f"{100 * lead:+.1f} points"
 
 
-def test_an_address_opens_the_same_order_and_cut_and_moving_it_changes_the_address(
+def test_an_address_opens_the_same_order_and_cut(
     ws: Workspace, pruned: tuple[str, str, str]
 ) -> None:
     app = _open(pruning=pruned[2], series="highest-first", cut="4")
-    assert app.select_slider[0].value == 4
-    assert _figures(app)["Removed"][0] == str(round(MOST * 4 / STEPS * ROWS))
-    app = app.select_slider[0].set_value(2).run()
+    shown = _chart(app)
+    assert shown["cut"] == 4
+    gone = round(MOST * 4 / STEPS * ROWS)
+    assert _figures(app)["Removed"][0] == str(gone)
+    assert shown["cuts"][4]["figures"][0] == f"{gone} samples, {gone / ROWS:.1%}"
+    assert "link may be mistyped" not in texts(app)
+    app = app.segmented_control(key="pruning_series").set_value("lowest-first").run()
     assert not app.exception
-    assert in_address(app, "cut") == "2"
-    assert in_address(app, "series") == "highest-first"
-    assert _figures(app)["Removed"][0] == str(round(MOST * 2 / STEPS * ROWS))
+    assert in_address(app, "series") == "lowest-first"
 
 
 @pytest.mark.parametrize("cut", ["99", "²"])
@@ -172,7 +184,11 @@ def test_a_cut_that_is_not_there_falls_back_to_the_best(
 ) -> None:
     app = _open(pruning="r9999", series="sideways", cut=cut)
     line = mean_line(ws.run_table(pruned[2], "curves"), Series.LOWEST)
-    assert app.select_slider[0].value == best_cut(line)
+    assert _chart(app)["cut"] == best_cut(line)
+    said = " ".join(item.value for item in app.warning).replace("\\", "")
+    assert "There is no pruning 'r9999' of this audit" in said
+    assert "no order 'sideways'" in said
+    assert f"no cut '{cut}', only 0 to {STEPS}" in said
 
 
 def test_a_window_tells_which_stretch_is_removed(
@@ -310,36 +326,95 @@ def test_parts_compare_with_all_samples() -> None:
     assert table["change"].tolist() == pytest.approx([-0.05, -0.05])
 
 
-def test_the_chart_marks_the_cut_on_the_chosen_line_and_has_bands(
+def test_the_chart_has_every_line_with_its_band_and_every_cut_with_its_figures(
     ws: Workspace, pruned: tuple[str, str, str]
 ) -> None:
     curves = ws.run_table(pruned[2], "curves")
     lines = {series: mean_line(curves, series) for series in Series if series != "window"}
     names = {series: f"<b>{series}</b>" for series in Series}
-    figure = charts.curves(lines, names, Series.LOWEST, 3, classes=True, dark=False)
-    drawn = {line.name: line for line in figure.data if line.showlegend is not False}
-    assert set(drawn) == {f"&lt;b&gt;{series}&lt;/b&gt;" for series in lines}
-    assert figure.layout.shapes[0].x0 == pytest.approx(lines[Series.LOWEST]["share"].iloc[3])
-    strongest = max(drawn.values(), key=lambda line: line.line.width)
-    assert "lowest" in strongest.name
-    bands = [line for line in figure.data if line.fill == "tonexty"]
-    assert len(bands) == 3
-    width = lines[Series.RANDOM]["high"] - lines[Series.RANDOM]["low"]
-    assert width.tolist() == pytest.approx([0.01] * (STEPS + 1))
+    shown = charts.curves(lines, names, Series.LOWEST, ROWS, classes=True, dark=False)
+    assert {line.name for line in shown.curves} == {names[series] for series in lines}
+    assert [line.name for line in shown.curves if line.strong] == [names[Series.LOWEST]]
+    assert len({(line.colour, line.dash) for line in shown.curves}) == 3
+    for line, (series, table) in zip(shown.curves, lines.items(), strict=True):
+        assert line.y == pytest.approx(table["score"].tolist())
+        assert line.name == names[series]
+        assert [high - low for low, high in zip(line.low, line.high, strict=True)] == (
+            pytest.approx([0.01] * (STEPS + 1))
+        )
     assert len(SEEDS) == 2
-    said = charts.alt(lines[Series.LOWEST], "Cleaning", 3, classes=True)
-    assert said.endswith("the cut at 9 removed scores 82.9%")
+    assert shown.cuts[3].x == pytest.approx(0.3)
+    random = made_up(Series.RANDOM, 0.3, 0) + 0.005
+    assert shown.cuts[3].figures == (
+        "9 samples, 30.0%", "82.9% (82.4% to 83.4%)", f"{random:.1%} (+9.0 points with this cut)",
+    )  # fmt: skip
+    assert shown.cuts[3].said.startswith("9 samples, 30.0% removed: accuracy 82.9%")
+    assert shown.y_range[0] < lines[Series.RANDOM]["low"].min()
 
 
-@pytest.mark.parametrize(
-    ("event", "index"),
-    [
-        ({"selection": {"points": [{"customdata": [4, "80%", 12]}]}}, 4),
-        ({"selection": {"points": [{"customdata": {"0": 2, "1": "80%"}}]}}, 2),
-        ({"selection": {"points": []}}, None),
-        ({"selection": {"points": [{"x": 1}]}}, None),
-        (None, None),
-    ],
-)
-def test_a_click_names_the_cut(event: object, index: int | None) -> None:
-    assert charts.clicked(event) == index
+def test_a_window_is_compared_with_all_samples_and_with_random(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    curves = ws.run_table(pruned[2], "curves")
+    line, chance = (mean_line(curves, series) for series in (Series.WINDOW, Series.RANDOM))
+    line.loc[1, ["score", "low", "high"]] = float("nan")
+    names = ("one", "all", "drawn")
+    shown = charts.windows(line, chance, names, ROWS, classes=False, dark=True)
+    assert [item.name for item in shown.curves] == list(names)
+    assert shown.curves[1].y == pytest.approx([chance["score"].iloc[0]] * len(line))
+    assert shown.curves[2].y == pytest.approx([chance["score"].iloc[2]] * len(line))
+    assert (shown.curves[0].y[1], shown.cuts[1].y) == (None, None)
+    assert shown.cuts[1].figures[1] == "unknown"
+    assert shown.cuts[2].head.startswith("6 samples, 20.0%, from place ")
+
+
+def test_a_cut_says_which_classes_it_leaves_nothing_of(ws: Workspace, tmp_path: Path) -> None:
+    _, audit = add_audited_table(ws, tmp_path)
+    run = add_pruning(ws, audit)
+    table = ws.run_table(run, "classes").copy()
+    cut = (table["series"] == "lowest first") & (table["removed"] == 9)
+    table.loc[cut & (table["name"] == "elm"), "lost"] = 1.0
+    orders = {f"order-{s.slug}": ws.run_array(run, f"order-{s.slug}") for s in Series}
+    tables = {"curves": ws.run_table(run, "curves"), "classes": table, "contributors": table[:0]}
+    ws.save_findings(run, ws.run_samples(run), tables, ws.run_summary(run), {}, orders)
+    said = _open(series="lowest-first", cut="3").warning[0].value
+    assert "removes every sample of 1 class: elm." in said
+    assert "removes every sample" not in texts(_open(series="lowest-first", cut="2"))
+
+
+def test_what_the_file_will_hold_is_said_with_the_verdicts(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    dataset, _, run = pruned
+    order = audits.pruned_ids(ws, run, "lowest first", ROWS)
+    for name in order[4:10]:
+        ws.decide(dataset, name, Verdict.DROP)
+    app = _open(series="lowest-first", cut="2")
+    said = "20 samples of 30: 6 left out by the cut and 4 more by verdicts (2 by both)"
+    assert said in texts(app)
+    assert _figures(app)["In the file"] == ("20", "of 30 samples")
+
+
+def test_a_pruning_that_failed_does_not_hide_an_older_one(
+    ws: Workspace, pruned: tuple[str, str, str]
+) -> None:
+    failed = add_pruning(ws, pruned[1], RunStatus.FAILED, error="no memory left")
+    app = _open()
+    assert "no memory left" in texts(app)
+    assert "Export exactly this cut" in _labels(app)
+    asked = _open(pruning=failed)
+    assert "Export exactly this cut" not in _labels(asked)
+
+
+def test_too_few_samples_are_refused_in_the_form(ws: Workspace, tmp_path: Path) -> None:
+    _, audit = add_audited_table(ws, tmp_path)
+    know_features(ws, audit)
+    samples = ws.run_samples(audit)
+    values = samples["kernel-loo.value"].where(samples.index < 19)
+    samples = samples.assign(**{"kernel-loo.value": values})
+    ws.save_findings(audit, samples, {}, ws.run_summary(audit), {})
+    app = _open()
+    assert "19 samples have a label and a value" in app.error[0].value
+    assert "Start pruning" not in _labels(app)
+    with pytest.raises(UnsuitableDataError, match="at least 20"):
+        audits.start_pruning(ws, audit, valuator="kernel-loo")

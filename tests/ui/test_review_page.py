@@ -10,17 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from appview import add_table, fresh_workspace, open_page, texts
+from appview import add_table, fresh_workspace, in_address, open_page, texts
 from audited import WRONG, add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
 
 from dvaudit.core.decisions import Verdict
+from dvaudit.core.places import Places
 from dvaudit.findings import CutBy, CutOff
+from dvaudit.findings.board import Board
 from dvaudit.store import Workspace
 from dvaudit.ui import review_view
 from dvaudit.ui.components.review import Window
+from dvaudit.ui.queue_choice import open_queue
 from dvaudit.ui.review_events import Progress
-from dvaudit.ui.review_queue import State
+from dvaudit.ui.review_queue import Kind, State, state_of
 from dvaudit.ui.review_view import AHEAD, BEHIND, window_bounds
 
 
@@ -114,6 +117,62 @@ def test_the_queue_can_go_on_past_the_flagged(
     assert len(sent[-1].items) == 30
     assert [item.counted for item in sent[-1].items] == [at in WRONG for at in range(30)]
     assert sent[-1].total == 3
+
+
+def test_the_switches_and_the_class_are_in_the_address(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    ws.decide(dataset, "0", Verdict.KEEP)
+    app = _page()
+    app.toggle(key="review_every").set_value(True).run()
+    app.toggle(key="review_reviewed").set_value(True).run()
+    assert in_address(app, "review_every") == in_address(app, "review_reviewed") == "on"
+    app.toggle(key="review_every").set_value(False).run()
+    assert in_address(app, "review_every") is None
+    app = open_page("review", {"review_every": "on", "review_reviewed": "on"})
+    assert len(sent[-1].items) == 30
+    app = open_page("review", {"queue": "class", "queue_class": "oak", "review_every": "on"})
+    assert {item.given for item in sent[-1].items} == {"oak"}
+    app.selectbox(key="queue_class").set_value("elm").run()
+    assert {item.given for item in sent[-1].items} == {"elm"}
+    assert in_address(app, "queue_class") is None  # the first one needs no word
+
+
+def test_nonsense_in_the_address_is_said(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    asked = {"queue": "newest", "queue_class": "fir", "review_every": "1"}
+    app = open_page("review", asked)
+    assert not app.exception
+    (warning,) = (item.value for item in app.warning)
+    assert "queue newest; class fir; review\\_every 1" in warning
+    assert not open_page("review", {"queue": "class", "queue_class": "oak"}).warning
+
+
+def test_progress_counts_all_of_a_queue_in_which_nothing_is_flagged(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    ws.set_cut_off(run, CutOff(CutBy.RANK, rank=0))
+    open_page("review", {"review_every": "on"})
+    assert (sent[-1].done, sent[-1].total, sent[-1].counts) == (0, 30, "reviewed")
+
+
+def test_of_many_classes_each_sample_offers_its_likeliest(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    record = ws.dataset(dataset)
+    names = ("elm", "oak", *(f"tree {number:02d}" for number in range(12)))
+    run = ws.runs(dataset)[0]
+    board = Board(Places(ws.run_samples(run.id)["id"]))
+    queue = open_queue(ws, record, run, board, Kind.SUSPICION, "", every=True, reviewed=False)
+    state = state_of(queue, board, "", frozenset())
+    window = review_view._window(
+        ws, replace(record, class_names=names), run, queue, state, board, Progress(), ""
+    )
+    assert window.shortcuts == []
+    assert window.items[0].keys == [(name, name) for name in ("oak", *names[2:10])]
 
 
 def test_what_was_just_decided_stays_to_go_back_to(

@@ -11,8 +11,9 @@ from audited import add_audited_table
 from streamlit.testing.v1 import AppTest
 
 from dvaudit import audits
+from dvaudit.core.errors import SettingsError
 from dvaudit.findings.board import Pace
-from dvaudit.findings.raters import Kappa
+from dvaudit.findings.raters import Kappa, cohens_kappa
 from dvaudit.store import Workspace
 from dvaudit.ui.agreement_view import kappa_text
 from dvaudit.ui.names import LONGEST, tidy
@@ -106,8 +107,45 @@ def test_the_history_says_who_what_and_how(ws: Workspace, tmp_path: Path) -> Non
 
 def test_names_are_stored_in_one_form() -> None:
     assert tidy("  Ann\t Lee ") == "Ann Lee"
-    assert tidy("x" * 99) == "x" * LONGEST
+    assert tidy("x" * LONGEST) == "x" * LONGEST
+    assert tidy("Zoe\u0308") == "Zo\u00eb"
     assert tidy(None) == tidy(["a"]) == ""
+
+
+@pytest.mark.parametrize("name", ["x" * (LONGEST + 1), "An\u202en", "A\u200bnn", "A\x07", "\u200d"])
+def test_names_that_nobody_could_read_are_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="reviewer's name"):
+        tidy(name)
+
+
+def test_the_field_refuses_such_a_name_in_words_and_keeps_the_one_before(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    add_audited_table(ws, tmp_path)
+    app = _tab("Team")
+    field = app.text_input(key="reviewer_name")
+    field.set_value("Ann").run()
+    field.set_value("x" * 41).run()
+    assert "has 41 letters" in app.error[0].value
+    assert "still review as Ann" in app.error[0].value
+    assert app.text_input(key="reviewer_name").value == "Ann"
+    assert not app.run().error
+
+
+def test_spellings_of_one_name_are_one_person(ws: Workspace, tmp_path: Path) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    audits.decide(ws, dataset, "4", "keep", reviewer="Zo\u00eb")
+    audits.decide(ws, dataset, "4", "drop", reviewer="ZOE\u0308")
+    assert ws.history(dataset)["reviewer"].unique().tolist() == ["Zo\u00eb"]
+    app = _tab("Team")
+    app.text_input(key="reviewer_name").set_value(" zo\u00cb ").run()
+    assert app.text_input(key="reviewer_name").value == "Zo\u00eb"
+    assert app.dataframe[0].value["Judged"].tolist() == [1]
+    assert "Reviewers agree wherever" in texts(app)
+    app.text_input(key="share_names").set_value("Ann, ANN")
+    next(button for button in app.button if button.label == "Share out").click().run()
+    assert "2 reviewers named" in "".join(error.value for error in app.error)
+    assert len(audits.undo(ws, dataset, reviewer="zo\u00eb")) == 1
 
 
 @pytest.mark.parametrize(
@@ -133,6 +171,7 @@ def test_the_pace_in_words(pace: Pace, left: int, words: str) -> None:
         (Kappa(4, 1.0, float("nan"), float("nan"), float("nan")), "none: one answer throughout"),
         (Kappa(4, 1.0, 1.0, float("nan"), float("nan")), "1.00"),
         (Kappa(9, 0.5, -0.001, -0.3, 0.3), "0.00 (-0.30 to 0.30)"),
+        (cohens_kappa(["keep"] * 4, ["keep", "drop"] * 2), "0.00, one answer throughout"),
     ],
 )
 def test_kappa_in_words(found: Kappa, words: str) -> None:

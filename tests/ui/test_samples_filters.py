@@ -19,7 +19,7 @@ from dvaudit.store import RunKind, RunStatus, Workspace
 from dvaudit.ui.map_colours import FLAGGED, HIDDEN, LABEL, VERDICT, coloured, colourings, hidden_but
 from dvaudit.ui.ranking import Codes, Columns
 from dvaudit.ui.sample_facts import class_order, value_table
-from dvaudit.ui.samples_charts import class_counts, pair_table, toggled
+from dvaudit.ui.samples_charts import class_counts, pair_table, pair_texts, toggled
 
 
 @pytest.fixture
@@ -125,14 +125,26 @@ def test_each_chart_is_drawn(ws: Workspace, tmp_path: Path, chart: str) -> None:
     add_audited_table(ws, tmp_path)
     app = open_page("samples", {"chart": chart, "class": "elm", "range": "margin~-9~9"})
     assert not app.exception
-    wording = {"values": "Drag to choose", "classes": "Click bars", "pairs": "Choose a row"}
+    wording = {"values": "Drag to choose", "classes": "Click bars", "pairs": "Choose a pair"}
     assert wording[chart] in texts(app)
-    if chart == "pairs":
-        pairs = next(table.value for table in app.dataframe if "Pair" in table.value)
-        assert dict(zip(pairs["Pair"], pairs["Flagged"], strict=True)) == {
-            "oak → elm": 2,
-            "elm → oak": 1,
-        }
+
+
+def test_a_click_on_a_pair_of_labels_filters(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"chart": "pairs"})
+    pairs = next(radio for radio in app.radio if radio.key == "pairs")
+    assert pairs.options == ["oak → elm, **2**", "elm → oak, **1**"]
+    assert pairs.value is None
+    app = pairs.set_value("oak → elm, **2**").run()
+    assert not app.exception
+    assert ids(app) == ["1", "2"]
+    assert list(app.query_params["pair"]) == ["oak", "elm"]
+    assert next(radio for radio in app.radio if radio.key == "pairs").value == "oak → elm, **2**"
+
+
+def test_pairs_that_read_alike_are_told_apart() -> None:
+    table = pd.DataFrame({"given": ["a → b", "a"], "suggested": ["c", "b → c"], "flagged": [3, 3]})
+    assert list(pair_texts(table).values()) == [("a → b", "c"), ("a", "b → c")]
 
 
 def test_a_step_in_the_dialog_follows_the_selection(ws: Workspace, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from appview import add_table, fresh_workspace, in_address, open_page, texts
@@ -316,3 +317,51 @@ def test_numbers_and_cells_as_text() -> None:
     assert len(cells(pd.DataFrame({"text": ["long " * 1000]}), 0)[0]) == 600
     assert verdict_text(Decision("a", Verdict.RELABEL, "cat")) == "relabelled to cat"
     assert verdict_text(None) == ""
+
+
+def test_one_sample_says_its_contributor_and_its_split(ws: Workspace, tmp_path: Path) -> None:
+    columns = {"site": ["north", None] * 15, "split": ["train"] * 20 + ["test"] * 10}
+    roles = {"site": "group", "split": "categorical", "kind": "label"}
+    add_audited_table(ws, tmp_path, roles=roles, **columns)
+    app = open_page("samples", {"sample": "0"})
+    assert not app.exception
+    assert "Contributor: **north** · Split: **train**" in texts(app)
+    assert "Split: **test**" in texts(open_page("samples", {"sample": "21"}))
+
+
+def test_targets_of_regression_are_shortened_and_neighbours_have_no_class(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    _, run = add_audited_numbers(ws, tmp_path)
+    frame = ws.run_samples(run)
+    frame["given_label"] = 1234.5678901234567
+    frame["suggested_label"] = "0.3333333333333333"
+    tables = {name: ws.run_table(run, name) for name in ("classes", "confusions", "duplicates")}
+    near = [ws.run_neighbours(run, at) for at in range(len(frame))]
+    stacked = {name: np.stack([row[name] for row in near]) for name in near[0]}
+    ws.save_findings(run, frame, tables, ws.run_summary(run), stacked)
+    app = open_page("samples", {"sample": "0"})
+    assert not app.exception
+    shown = texts(app)
+    assert "**1234\\.57**" in shown
+    assert "**0\\.333333**" in shown
+    assert "Relabel to 0\\.333333" in [button.label for button in app.button]
+    assert _rows(app)["Given"].tolist() == ["1234.57"] * 30
+    assert "**Nearest**" in shown
+    assert "the same label" not in shown
+
+
+def test_shares_of_classes_are_in_percent(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"view": "classes"})
+    table = next(table.value for table in app.dataframe if "share_flagged" in table.value)
+    assert table["share"].tolist() == pytest.approx([100 / 3, 200 / 3])
+    assert table["share_flagged"].tolist() == pytest.approx([10.0, 10.0])
+
+
+def test_the_link_to_review_opens_this_selection(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"class": "elm"})
+    link = next(link for link in app.get("page_link") if link.proto.label == "Review these")
+    assert "queue=selection" in link.proto.query_string
+    assert "class=elm" in link.proto.query_string

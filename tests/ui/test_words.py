@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dvaudit.ui.words import ago, count, duration, plain
 
@@ -30,8 +33,41 @@ def test_ages(past: float, text: str) -> None:
     assert ago(now - timedelta(seconds=past), now) == text
 
 
-def test_other_peoples_text_is_one_line_without_markdown() -> None:
-    shown = plain("![x](http://e/x.png)\n# :red[a] `b` $x$ <b>")
-    assert "\n" not in shown
-    for mark in "![](#:`$<>":
-        assert all(shown[i - 1] == "\\" for i, letter in enumerate(shown) if letter == mark)
+SPAN = re.compile(r":color\[((?:\\.|[^\]])*)\]\{\}")
+# What Streamlit's Markdown looks for in text whose escapes are resolved.
+SECOND_LOOK = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r":[\w+-]+(?:/[\w+-]+)?:",
+        r"(https?://|www(?=\.))[-.\w]+",
+        r"[-.\w+]+@[-\w]+(?:\.[-\w]+)+",
+        r"(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)",
+    )
+]
+PIECES = st.sampled_from(
+    [*"![](#:`$<>=~-+&@.{}_*|\\/ \n", "http", "https", "www", "material", "a", "Z", "9", "red", "é"]
+)
+
+
+def pieces_of(markdown: str) -> list[str]:
+    """The texts that a browser shows one beside the other, their escapes resolved."""
+    return [re.sub(r"\\(.)", r"\1", piece) for piece in SPAN.split(markdown)]
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+@example("![x](http://e/x.png)\n# :red[a] `b` $x$ <b>")
+@example(":material/home: :material_home: :smile: a -- b --- c -> d <-> e >= f")
+@example("www.e.x HTTPS://e.x/?q a.b@c.de &amp; :color[x]{}")
+def test_other_peoples_text_is_shown_as_it_is(text: str) -> None:
+    shown = plain(text)
+    pieces = pieces_of(shown)
+    assert "".join(pieces) == " ".join(text.split())
+    for piece in pieces:
+        assert not any(pattern.search(piece) for pattern in SECOND_LOOK), pieces
+    bare = SPAN.sub("", shown)
+    for mark in "![](#:`$<>&*_{}":
+        assert all(len(found[1]) % 2 for found in re.finditer(rf"(\\*){re.escape(mark)}", bare))
+
+
+def test_text_without_a_pattern_has_no_span() -> None:
+    assert plain("1:30 a_b.png (x)") == r"1\:30 a\_b\.png \(x\)"

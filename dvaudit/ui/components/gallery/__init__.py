@@ -50,13 +50,15 @@ def gallery(
     size: int = 112,
     next_page: Sequence[int] = (),
     opens: bool = True,
+    back: tuple[int, int] = (0, -1),
 ) -> int | None:
     """Draw `cards` in order and return the position just opened, None when nothing was clicked.
 
     All thumbnails come in one request (at most `server.pack.MOST` of them). `selected` is the
     position drawn with a ring, `size` the least width of a card in pixels; `next_page` lists the
     positions to fetch ahead once the shown ones are there. Without `opens` the cards are only
-    looked at.
+    looked at. `back` counts the samples that were opened and closed again and names the last one:
+    its card, else the one that was opened, gets the focus when the count goes up.
     """
     result = _gallery(
         key=key,
@@ -67,6 +69,7 @@ def gallery(
             "selected": selected,
             "size": size,
             "opens": opens,
+            "back": {"times": back[0], "position": back[1]},
         },
         on_open_change=lambda: None,
     )

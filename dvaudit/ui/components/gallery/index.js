@@ -43,7 +43,10 @@ function picture(url) {
 // `suggestions`: some card of this page has one, so every card keeps a line free for it.
 function draw(card, url, { selected, opens }, suggestions) {
   const button = element(opens ? 'button' : 'div', opens ? 'card opens' : 'card')
-  if (opens) button.type = 'button'
+  if (opens) {
+    button.type = 'button'
+    button.tabIndex = -1
+  }
   else button.setAttribute('role', 'img')
   button.classList.toggle('selected', card.position === selected)
   button.title = card.name
@@ -101,17 +104,52 @@ async function load(mount, data) {
   if (mount.data.ahead) fetch(mount.data.ahead, { priority: 'low' }).catch(() => {})
 }
 
-function arrows(event, root) {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
+const KEYS = {
+  ArrowRight: (at) => at + 1,
+  ArrowLeft: (at) => at - 1,
+  ArrowDown: (at, columns) => at + columns,
+  ArrowUp: (at, columns) => at - columns,
+  Home: () => 0,
+  End: (at, columns, count) => count - 1,
+}
+
+function moved(event, root) {
+  const move = KEYS[event.key]
   const cards = [...root.querySelectorAll('.card.opens')]
   const at = cards.indexOf(event.target.closest('.card'))
-  if (at < 0) return
+  if (at < 0 || !move || event.ctrlKey || event.metaKey || event.altKey) return
   const columns = getComputedStyle(root).gridTemplateColumns.split(' ').length
-  const move = step ?? { ArrowDown: columns, ArrowUp: -columns }[event.key]
-  const next = move === undefined ? undefined : cards[at + move]
-  if (!next) return
   event.preventDefault()
-  next.focus()
+  cards[move(at, columns, cards.length)]?.focus()
+}
+
+function cardAt(root, position) {
+  return root.querySelector(`.card.opens[data-position="${position}"]`)
+}
+
+// The tab key stops once at the gallery: at the card last looked at, else at the first.
+function stopAt(root, mount, card) {
+  const stop = card ?? cardAt(root, mount.current) ?? root.querySelector('.card.opens')
+  if (!stop) return
+  for (const other of root.querySelectorAll('.card[tabindex="0"]')) other.tabIndex = -1
+  stop.tabIndex = 0
+  if (card) mount.current = card.dataset.position
+}
+
+// A dialog that closes hands the focus to an element that this page has drawn anew since, so the
+// focus is lost; how soon depends on how it fades.
+function takeBack(root, mount) {
+  const { back } = mount.data
+  const before = mount.back
+  mount.back = back?.times
+  if (!back || before === undefined || before === back.times) return
+  for (const delay of [0, 150, 400]) {
+    setTimeout(() => {
+      const now = document.activeElement
+      const lost = !now || now === document.body || now.closest('[role="dialog"]')
+      if (lost) (cardAt(root, back.position) ?? cardAt(root, mount.opened))?.focus()
+    }, delay)
+  }
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -120,6 +158,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!mount) {
     mount = { urls: [], shown: null, wanted: null }
     mounts.set(parentElement, mount)
+    root.addEventListener('focusin', (event) => stopAt(root, mount, event.target.closest('.card')))
   }
   mount.data = data
   mount.paint = () => {
@@ -134,14 +173,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
       item.append(draw(card, ready ? mount.urls[i] : undefined, mount.data, suggestions))
       return item
     }))
-    if (focused !== undefined) root.querySelector(`[data-position="${focused}"]`)?.focus()
+    stopAt(root, mount)
+    if (focused !== undefined) cardAt(root, focused)?.focus()
   }
   root.onclick = (event) => {
     const card = event.target.closest('.card.opens')
-    if (card) setTriggerValue('open', Number(card.dataset.position))
+    if (!card) return
+    mount.opened = card.dataset.position
+    setTriggerValue('open', Number(card.dataset.position))
   }
-  root.onkeydown = (event) => arrows(event, root)
+  root.onkeydown = (event) => moved(event, root)
   mount.paint()
+  takeBack(root, mount)
   if (mount.wanted !== data.pack) {
     mount.wanted = data.pack
     load(mount, data).catch((error) => {

@@ -10,11 +10,12 @@ import streamlit as st
 
 from dvaudit.ui.components.files import source
 
+_SCRIPTS = ("labels", "body", "refusal", "outbox", "index")
 _review = st.components.v2.component(
     "dvaudit_review",
     html=source(__file__, "index.html"),
     css=source(__file__, "index.css"),
-    js="".join(source(__file__, name) for name in ("body.js", "outbox.js", "index.js")),
+    js="".join(source(__file__, f"{name}.js") for name in _SCRIPTS),
 )
 
 
@@ -26,6 +27,24 @@ class Near:
     name: str
     label: str | None
     same: bool
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A verdict that was not stored, as the sample was judged elsewhere meanwhile.
+
+    Attributes:
+        text: what happened, one line.
+        verdict, label, resolves: the verdict, to be repeated by one key.
+        version: of the sample now.
+    """
+
+    position: int
+    text: str
+    verdict: str
+    label: str | None
+    version: int
+    resolves: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +60,9 @@ class Item:
             would sway a second opinion.
         image: address of the original picture, None for rows.
         pack: address of the neighbours' thumbnails, in the order of `neighbours`; None for rows.
+        version: of the sample in the verdict log, which goes with a verdict on it.
+        keys: classes of the keys 1 to 9 on this sample, in full and short; None where the
+            shortcuts of the window count.
     """
 
     position: int
@@ -56,6 +78,8 @@ class Item:
     neighbours: Sequence[Near] = ()
     image: str | None = None
     pack: str | None = None
+    version: int = 0
+    keys: Sequence[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +100,7 @@ class Window:
         jump: {"number", "position"}; the browser goes to the position when the number is new.
         error: the last refusal, one line.
         note: what else there is to say of the last events, one line.
+        overtaken: verdicts that were not stored for newer ones.
         undoable: this reviewer has a verdict from before that can be taken back.
         reviewer: the name that goes with each event.
     """
@@ -95,6 +120,7 @@ class Window:
     jump: Mapping[str, int] | None = None
     error: str | None = None
     note: str | None = None
+    overtaken: Sequence[Lost] = ()
     undoable: bool = False
     reviewer: str = ""
 
@@ -113,9 +139,8 @@ def review(window: Window, *, key: str, on_events: Callable[[], None]) -> None:
 def shortcuts(classes: Sequence[str]) -> list[tuple[str, str]]:
     """Return the number key of each class: its own digit where classes are digits, else 1 to 9.
 
-    With ten classes or fewer, 0 is the tenth; of more classes the first nine have keys.
+    0 is the tenth. Of more classes none has a key here: see Item.keys.
     """
     if classes and all(len(name) == 1 and name in "0123456789" for name in classes):
         return [(name, name) for name in classes]
-    keys = "1234567890" if len(classes) <= 10 else "123456789"
-    return list(zip(keys, classes, strict=False))
+    return [] if len(classes) > 10 else list(zip("1234567890", classes, strict=False))

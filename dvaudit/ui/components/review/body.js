@@ -1,16 +1,7 @@
 // What the person looks at: the picture or the row of a sample, and its neighbours.
-// Loaded before index.js, in the same module; all text of the data goes through textContent.
+// Loaded after labels.js, in the same module; all text of the data goes through textContent.
 const AHEAD = 4
 const FEW = 3
-
-const $ = (root, part) => root.querySelector(`[data-part="${part}"]`)
-
-function element(tag, className, text) {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined && text !== null) node.textContent = text
-  return node
-}
 
 function heading(text) {
   const cell = element('th', '', text)
@@ -48,7 +39,7 @@ class Body {
     frame.dataset.source = item.image
     const image = new Image()
     image.alt = `Sample ${item.name}`
-    image.onload = () => image.classList.toggle('small', image.naturalWidth < 160)
+    image.onload = () => image.classList.toggle('pixels', image.naturalWidth < 160)
     image.onerror = () => {
       if (frame.dataset.source === item.image) {
         frame.replaceChildren(element('p', 'absent', 'This picture could not be loaded.'))
@@ -80,7 +71,7 @@ class Body {
     const head = element('tr')
     head.append(element('th', '', 'Column'), element('th', 'own', 'This sample'))
     for (const other of near) {
-      const cell = element('th', '', other.label ?? 'no label')
+      const cell = element('th', '', this.label(other.label) ?? 'no label')
       cell.title = other.name
       cell.append(element('small', '', this.nearness(other)))
       head.append(cell)
@@ -106,13 +97,15 @@ class Body {
     for (const other of [null, ...near]) {
       const line = body.insertRow()
       if (!other) line.className = 'own'
-      const title = heading((other ? other.label : item.given) ?? 'no label')
+      const title = heading(this.label(other ? other.label : item.given) ?? 'no label')
       title.append(element('small', '', other ? this.nearness(other) : 'this sample'))
       const { position, name } = other ?? item
       const cells = this.data.columns.length ? rows[position] : [name]
       line.append(title, ...cells.map((text) => element('td', '', text)))
     }
   }
+
+  label(text) { return this.data.classes ? text : six(text) }
 
   nearness(other) {
     if (!this.data.classes) return 'near'
@@ -132,7 +125,7 @@ class Body {
         figure.title = other.name
         const frame = element('span', 'thumb')
         frame.dataset.position = other.position
-        figure.append(frame, element('figcaption', '', other.label ?? 'no label'))
+        figure.append(frame, element('figcaption', '', this.label(other.label) ?? 'no label'))
         return figure
       }))
     }
@@ -142,8 +135,8 @@ class Body {
         const frame = strip.querySelector(`[data-position="${other.position}"]`)
         if (!frame || !urls[i]) return
         const image = new Image()
-        image.alt = `Neighbour ${other.name}, label ${other.label ?? 'none'}`
-        image.onload = () => image.classList.toggle('small', image.naturalWidth < 72)
+        image.alt = `Neighbour ${other.name}, label ${this.label(other.label) ?? 'none'}`
+        image.onload = () => image.classList.toggle('pixels', image.naturalWidth < 72)
         image.src = urls[i]
         frame.replaceChildren(image)
       })

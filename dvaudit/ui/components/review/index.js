@@ -32,7 +32,8 @@ class Review {
     for (const [part, action] of [
       ['keep', () => this.decide('keep')], ['accept', () => this.accept()],
       ['drop', () => this.decide('drop')], ['unsure', () => this.decide('unsure')],
-      ['undo', () => this.undo()], ['zoom', () => this.zoom()], ['previous', () => this.move(-1)], ['next', () => this.move(1)],
+      ['undo', () => this.undo()], ['repeat', () => this.repeat()], ['leave', () => this.leave()],
+      ['zoom', () => this.zoom()], ['previous', () => this.move(-1)], ['next', () => this.move(1)],
     ]) $(this.root, part).onclick = () => { this.perform(action); this.root.focus({ preventScroll: true }) }
     $(this.root, 'other').onsubmit = (event) => {
       event.preventDefault()
@@ -124,7 +125,12 @@ class Review {
     const item = this.item
     if (!item || this.past === 'end') return
     this.trail.push({ position: item.position, before: this.verdict(item) ?? null })
-    this.push({ kind: 'decide', position: item.position, verdict, label, resolves: item.conflict })
+    // What is on its way to this sample is shown here already, whichever page typed it.
+    const waiting = this.out.filter((event) => event.position === item.position).map(({ id }) => id)
+    this.push({
+      kind: 'decide', position: item.position, verdict, label, resolves: item.conflict,
+      seen: item.version, waiting,
+    })
     this.say(`${item.name}: ${this.words({ verdict, label })}`)
     const open = (other) => !this.verdict(other)
     const next = this.data.items.slice(this.at + 1).find(open)
@@ -149,6 +155,26 @@ class Review {
     if (!item || this.past === 'end') return
     if (item.suggestion === null) this.hint('There is no suggestion here: choose a label, or keep.')
     else this.decide('relabel', item.suggestion)
+  }
+
+  // The verdicts that were refused as the sample had been judged elsewhere meanwhile.
+  get lost() { return unanswered(this.data.overtaken, this.out) }
+
+  repeat() {
+    const [first] = this.lost
+    if (!first) return
+    this.trail = []
+    const { position, verdict, label, resolves, version: seen } = first
+    this.push({ kind: 'decide', position, verdict, label, resolves, seen })
+    this.say('Stored all the same')
+    this.paint()
+  }
+
+  leave() {
+    const [first] = this.lost
+    if (!first) return
+    this.push({ kind: 'leave', position: first.position, seen: first.version })
+    this.paint()
   }
 
   undo() {
@@ -211,8 +237,12 @@ class Review {
   }
 
   action(name) {
-    const label = this.data?.shortcuts?.find(([key]) => key === name)
-    if (label) return () => this.decide('relabel', label[1])
+    const label = this.data && this.keys().find(([key]) => key === name)
+    if (label) {
+      // Keys that differ from sample to sample mean nothing on one that is not shown yet.
+      if (this.past === 'waiting' && this.item?.keys) return undefined
+      return () => this.decide('relabel', label[1])
+    }
     return {
       k: () => this.decide('keep'),
       d: () => this.decide('drop'),
@@ -220,6 +250,7 @@ class Review {
       s: () => this.accept(),
       Enter: () => this.accept(),
       z: () => this.undo(),
+      r: this.data && this.lost.length ? () => this.repeat() : undefined,
       f: () => this.zoom(),
       Escape: this.zoomed ? () => this.zoom() : undefined,
       l: () => $(this.root, 'label').focus(),
@@ -234,8 +265,7 @@ class Review {
     const field = $(this.root, 'label')
     const text = field.value.trim()
     const label = this.data.classes
-      ? named(this.data.classes, text)
-      : text !== '' && Number.isFinite(Number(text)) ? text : undefined
+      ? named(this.data.classes, text) : number(text, this.item?.suggestion)
     if (label === undefined) {
       field.setCustomValidity(this.data.classes
         ? 'No class has this name, or several begin with it.' : 'Give a number.')
@@ -251,17 +281,18 @@ class Review {
     this.filled = this.cursor
     const field = $(this.root, 'label')
     field.setCustomValidity('')
-    field.value = this.data.classes ? '' : this.item?.suggestion ?? ''
+    field.value = this.data.classes ? '' : six(this.item?.suggestion) ?? ''
   }
 
-  words(decision) {
-    if (!decision) return ''
-    const words = { keep: 'kept', relabel: 'relabelled', drop: 'dropped', unsure: 'unsure' }
-    return decision.label === null || decision.label === undefined
-      ? words[decision.verdict] : `${words[decision.verdict]} to ${decision.label}`
-  }
+  words(decision) { return decided(decision, this.data.classes) }
 
   say(text) { $(this.root, 'spoken').textContent = text }
+
+  // Key, class, and the class as it is shown, of each number key on the current sample.
+  keys() {
+    const own = this.item?.keys
+    return own ? own.map(([label, short], at) => [String(at + 1), label, short]) : this.data.shortcuts
+  }
 
   hint(text) {
     $(this.root, 'message').textContent = text
@@ -272,6 +303,7 @@ class Review {
   paint() {
     const { data, root, item } = this
     root.classList.toggle('empty', !item)
+    paintRefusal(root, data.error, this.lost)
     if (!item) {
       if (this.zoomed) this.zoom()
       return
@@ -281,21 +313,24 @@ class Review {
     name.textContent = item.name
     name.title = item.name
     $(root, 'rank').textContent = item.rank
-    $(root, 'given').textContent = item.given ?? 'no label'
-    $(root, 'suggestion').textContent = item.suggestion ?? 'none'
-    const longest = Math.max((item.given ?? '').length, (item.suggestion ?? '').length)
+    const [given, suggestion] = [item.given, item.suggestion]
+      .map((label) => data.classes ? label : six(label))
+    $(root, 'given').textContent = given ?? 'no label'
+    $(root, 'suggestion').textContent = suggestion ?? 'none'
+    const longest = Math.max((given ?? '').length, (suggestion ?? '').length)
     $(root, 'labels').classList.toggle('long', longest > LONG)
     $(root, 'suggested').classList.toggle('absent', item.suggestion === null)
     $(root, 'accept').disabled = item.suggestion === null
     $(root, 'reason').textContent = item.reason
-    $(root, 'message').textContent = data.error ?? ''
+    $(root, 'message').textContent = ''
+    legend(root, this.keys())
     $(root, 'note').textContent = data.note ?? ''
     const opinions = $(root, 'opinions')
     opinions.hidden = !item.opinions
     opinions.textContent = item.opinions ?? ''
     opinions.classList.toggle('differ', item.conflict)
     $(root, 'zoomedName').textContent =
-      `${item.name}: given ${item.given ?? 'no label'}, suggestion ${item.suggestion ?? 'none'}.`
+      `${item.name}: given ${given ?? 'no label'}, suggestion ${suggestion ?? 'none'}.`
     const state = $(root, 'state')
     state.textContent = this.words(decision) || 'not reviewed'
     state.className = `state ${decision ? this.words({ verdict: decision.verdict }) : 'open'}`
@@ -330,8 +365,10 @@ class Review {
   paintStored() {
     const waiting = this.out.filter((event) => event.kind !== 'at').length
     const stored = $(this.root, 'stored')
-    stored.textContent = waiting ? 'storing…' : 'stored'
+    const refused = !waiting && Boolean(this.data.error || this.lost.length)
+    stored.textContent = waiting ? 'storing…' : refused ? 'not stored' : 'stored'
     stored.classList.toggle('waiting', waiting > 0)
+    stored.classList.toggle('refused', refused)
   }
 
   close() {
@@ -344,48 +381,6 @@ class Review {
   }
 }
 
-// The class that a person typed: its name in any case, or the beginning of one class alone.
-function named(classes, text) {
-  const lower = text.toLowerCase()
-  const begun = classes.filter((name) => lower && name.toLowerCase().startsWith(lower))
-  return classes.find((name) => name === text)
-    ?? classes.find((name) => name.toLowerCase() === lower)
-    ?? (begun.length === 1 ? begun[0] : undefined)
-}
-
-function typing(target) {
-  if (target.tagName === 'INPUT') return !['checkbox', 'radio', 'button'].includes(target.type)
-  return /^(TEXTAREA|SELECT)$/.test(target.tagName ?? '') || target.isContentEditable
-}
-
-function legend(root, data) {
-  const shown = JSON.stringify([data.shortcuts, data.classes])
-  if (root.dataset.legend === shown) return
-  root.dataset.legend = shown
-  const digits = data.shortcuts.every(([key, label]) => key === label)
-  const entries = digits && data.shortcuts.length > 1
-    ? [[`${data.shortcuts[0][0]} to ${data.shortcuts.at(-1)[0]}`, 'Relabel to this class']]
-    : data.shortcuts
-  const keys = entries.map(([key, label]) => {
-    const entry = element('span', 'class')
-    const name = element('span', '', label)
-    name.title = label
-    entry.append(element('kbd', '', key), name)
-    return entry
-  })
-  $(root, 'classes').replaceChildren(...keys)
-  $(root, 'classes').hidden = !keys.length
-  const options = (data.classes ?? []).map((name) => {
-    const option = element('option')
-    option.value = name
-    return option
-  })
-  $(root, 'names').replaceChildren(...options)
-  const field = $(root, 'label')
-  field.placeholder = data.classes ? 'Another class' : 'Another number'
-  field.inputMode = data.classes ? 'search' : 'decimal'
-}
-
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector('.review')
   let review = mounts.get(parentElement)
@@ -393,7 +388,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     review = new Review(root)
     mounts.set(parentElement, review)
   }
-  legend(root, data)
+  choices(root, data)
   review.update(data, setTriggerValue)
   return () => {
     review.close()
