@@ -35,7 +35,7 @@ from dvaudit.store import Workspace  # noqa: E402
 DATA = ROOT.parent / "shared" / "data"
 # Values of the blocks differ little from those of an exact audit; the pages do not care.
 QUICK = {"plan": "bagged", "block": 1000, "partitions": 2}
-SESSIONS = 5
+SESSIONS, STARTS = 5, 5
 STARTED = 5.0  # seconds
 LASSO, MOST = 10_000, 20_000  # a pixel of the map holds many of a million points
 MINUTE = 60_000
@@ -43,6 +43,7 @@ MINUTE = 60_000
 # What is on the screen, as one text; null while something is still on its way.
 SHOWN = {
     "pictures": """() => {
+      if (!counted()) return null
       if (counted().startsWith('0 ')) return idle() ? counted() : null
       const cards = [...deep('.gallery .card')]
       if (!cards.length || !cards.every((card) => {
@@ -73,7 +74,7 @@ SHOWN = {
 HELPERS = """
   window.deep = (selector) => {
     const found = [...document.querySelectorAll(selector)]
-    for (const node of document.querySelectorAll('[data-testid="stBidiComponentRegular"] *')) {
+    for (const node of document.querySelectorAll('[data-testid^="stBidi"]')) {
       if (node.shadowRoot) found.push(...node.shadowRoot.querySelectorAll(selector))
     }
     return found
@@ -169,6 +170,13 @@ class Visit:
         self.page.goto(f"{self.app.address}/home")
         self.page.wait_for_function("() => idle()", timeout=MINUTE)
         time.sleep(STARTED)
+
+    def click(self, kind: str) -> float:
+        """Open Samples from Home; return the seconds."""
+        start = time.perf_counter()
+        self.page.get_by_role("main").get_by_role("link", name="Samples").first.click()
+        self.page.wait_for_function(SHOWN[kind], timeout=MINUTE)
+        return time.perf_counter() - start
 
     def shown(self, kind: str) -> None:
         """Wait until something is shown and nothing more comes."""
@@ -277,16 +285,22 @@ def report(what: str, times: list[float], bar: float) -> None:
 
 def measure(browser: Browser, home: Path, dataset: str, kind: str, repeats: int) -> None:
     address = f"samples?dataset={dataset}"
-    with live_app(home) as app:
-        starting = Visit(browser, app)
-        cold = starting.open(address, kind)
-        starting.page.close()
-        print(f"  opening Samples while the server has just started: {cold:.2f} s")
+    starting, clicked, linked = [], [], []
+    for _ in range(STARTS):
+        for times, how in ((starting, "start"), (clicked, "click"), (linked, "link")):
+            with live_app(home) as app:
+                visit = Visit(browser, app)
+                if how != "start":
+                    visit.home()
+                times.append(visit.click(kind) if how == "click" else visit.open(address, kind))
+                visit.page.close()
+    print(f"  opening Samples while the server starts: {statistics.median(starting):.2f} s")
+    report("opening Samples for the first time, from Home", clicked, 2)
+    report("opening Samples for the first time, by a link", linked, 2)
     with live_app(home) as app, ExitStack() as stack:
         first = Visit(browser, app)
         stack.callback(first.page.close)
-        first.home()
-        print(f"  opening Samples for the first time: {first.open(address, kind):.2f} s, bar 2 s")
+        first.open(address, kind)
         report("opening Samples again", [first.open(address, kind) for _ in range(3)], 2)
         first.received = 0
         turned = next_pages(first, kind, repeats)

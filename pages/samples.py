@@ -36,7 +36,7 @@ with views[0]:
     wanted, ignored = filters.current(ws, dataset, run)
     left, right = st.columns([1.3, 3.4], gap="medium")
     with left:
-        samples_charts.draw(ws, dataset, run, wanted)
+        charts = st.container()
         samples_controls.draw(ws, dataset, run, columns, wanted)
         if labelled:
             choose_cut_off(ws, run, frame)
@@ -47,6 +47,8 @@ with views[0]:
         if with_map:
             map_view.map_panel(ws, dataset, run, shown)
         samples_view.results(ws, dataset, frame, shown, pictures=pictures, size=size)
+    with charts:  # after the samples, which would wait in the browser for the chart library
+        samples_charts.draw(ws, dataset, run, wanted)
 more = (tables_view.duplicates, tables_view.classes, training_view.show_training, earned_panel)
 for view, show in zip(views[1:], more, strict=False):
     if view.open:
