@@ -78,9 +78,9 @@ def test_upload_audit_review_export(page: Page, app: LiveApp, tmp_path: Path) ->
     page.get_by_role("link", name="Export", exact=True).click()
     expect(page.get_by_role("heading", name="Export")).to_be_visible()
     settled(page)
-    page.get_by_role("button", name="Prepare").first.click()
+    page.get_by_role("button", name="Prepare cleaned data").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download (").first.click()
+        page.get_by_role("button", name="Download cleaned data").click()
     download.value.save_as(tmp_path / "cleaned.zip")
     with zipfile.ZipFile(tmp_path / "cleaned.zip") as archive:
         cleaned = {name: archive.read(name) for name in archive.namelist()}

@@ -33,7 +33,8 @@ def test_a_table_has_one_set_of_places_for_as_long_as_it_is_there() -> None:
     assert places_of(frame) is kept
     assert kept.find(["b"]).tolist() == [1]
     assert places_of(pd.DataFrame({"id": ["b"]})).find(["b"]).tolist() == [0]
-    held = len(places._held)
+    key = id(frame)
+    assert places._held[key] is kept
     del frame, kept
     gc.collect()
-    assert len(places._held) == held - 1
+    assert key not in places._held
