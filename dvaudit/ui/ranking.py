@@ -257,28 +257,3 @@ def sort_columns(frame: pd.DataFrame) -> list[str]:
 
 def _any_finite(frame: pd.DataFrame, column: str) -> bool:
     return bool(np.isfinite(numbers(frame, column)).any())
-
-
-def review_queue(
-    frame: pd.DataFrame,
-    flagged: NDArray[np.bool_],
-    decisions: Mapping[str, Decision],
-    *,
-    every: bool = False,
-    reviewed: bool = False,
-    here: Collection[str] = (),
-) -> NDArray[np.int64]:
-    """Return the positions to review, flagged ones first, each part most suspicious first.
-
-    Args:
-        every: go on with the samples that are not flagged; unlabelled ones are never asked about.
-        reviewed: also those with a verdict already.
-        here: ids decided since the queue was opened: they stay, so that one can go back to them.
-    """
-    ranks = numbers(frame, SUSPICION)
-    keep = np.isfinite(ranks) & (flagged | every)
-    if not reviewed:
-        done = frame["id"].isin(set(decisions) - set(here)).to_numpy(dtype=bool)
-        keep &= ~done
-    positions = np.flatnonzero(keep)
-    return positions[np.lexsort((ranks[positions], ~flagged[positions]))]

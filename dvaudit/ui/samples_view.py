@@ -121,11 +121,6 @@ def views(labelled: bool) -> Sequence[Any]:
     return st.tabs(titles, key=VIEW, on_change=turn)
 
 
-def first_page() -> None:
-    """Go back to the first page of the list; for callbacks."""
-    in_address({PAGE: []})
-
-
 def toolbar(
     ws: Workspace,
     dataset: DatasetRecord,

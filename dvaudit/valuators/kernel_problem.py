@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
-from dvaudit.core.machine import Cost, Machine
 from dvaudit.valuators.base import Problem
-from dvaudit.valuators.kernel_plan import KernelSettings, choose_plan
 
 if TYPE_CHECKING:
     from dvaudit.kernels import Inverse
@@ -52,12 +50,6 @@ def robust_spread(residuals: NDArray[np.float64]) -> float:
 def robust_units(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return |residuals| over their robust standard deviation (0 where that is 0)."""
     return np.asarray(np.abs(residuals) / robust_spread(residuals))
-
-
-def kernel_cost(samples: int, dimensions: int, machine: Machine, precision: str) -> Cost:
-    """Return the cost of one exact kernel system: Gram matrix, factor, inverse diagonal."""
-    settings = KernelSettings(plan="exact", precision=precision)
-    return choose_plan(samples, dimensions, 1, machine, settings).cost(machine)
 
 
 def repairs(inverse: Inverse | IterativeInverse, ridge: float) -> list[str]:

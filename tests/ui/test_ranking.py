@@ -1,4 +1,4 @@
-"""Filters, cut-offs and the review queue."""
+"""Filters, cut-offs and orders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from dvaudit.ui.ranking import (
     Filter,
     Judged,
     Show,
-    review_queue,
     select,
     sort_columns,
 )
@@ -185,18 +184,6 @@ def test_columns_to_sort_by_have_values() -> None:
 )
 def test_the_cut_off_decides_what_is_flagged(cut: CutOff, expected: list[int]) -> None:
     assert np.flatnonzero(flags(FRAME, cut)).tolist() == expected
-
-
-def test_the_queue_has_flagged_first_and_nothing_without_a_rank() -> None:
-    assert review_queue(FRAME, FLAGGED, {}).tolist() == [2, 0]
-    assert review_queue(FRAME, FLAGGED, {}, every=True).tolist() == [2, 0, 3, 1]
-
-
-def test_the_queue_skips_what_was_reviewed_before_but_keeps_what_was_just_now() -> None:
-    decided = {"B.3": Decision("B.3", Verdict.KEEP)}
-    assert review_queue(FRAME, FLAGGED, decided).tolist() == [0]
-    assert review_queue(FRAME, FLAGGED, decided, here={"B.3"}).tolist() == [2, 0]
-    assert review_queue(FRAME, FLAGGED, decided, reviewed=True).tolist() == [2, 0]
 
 
 @given(
