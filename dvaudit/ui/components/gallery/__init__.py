@@ -14,7 +14,7 @@ _gallery = st.components.v2.component(
     "dvaudit_gallery",
     html="<div class='gallery' role='list'></div>",
     css=source(__file__, "index.css"),
-    js=source(__file__, "index.js"),
+    js=source(__file__, "../pack.js") + source(__file__, "index.js"),
 )
 
 

@@ -1,6 +1,7 @@
 // A run of this function follows each change of data or theme, so everything is assigned anew;
 // what must outlive a run (the decoded pictures and the card elements) is kept per mount.
 const mounts = new WeakMap()
+const PATIENCE = 150 // milliseconds that the page before stays while the next one's pictures come
 const SVG = 'http://www.w3.org/2000/svg'
 
 function element(tag, className, text) {
@@ -68,25 +69,6 @@ function draw(card, url, { selected, opens }, suggestions) {
   return button
 }
 
-// The answer: one little-endian uint32 length per picture, then the pictures one after another.
-function unpack(buffer, count) {
-  const lengths = new DataView(buffer)
-  const urls = []
-  let offset = 4 * count
-  for (let i = 0; i < count; i += 1) {
-    const length = lengths.getUint32(4 * i, true)
-    const bytes = new Uint8Array(buffer, offset, length)
-    const type = bytes[0] === 0x89 ? 'image/png' : 'image/jpeg'
-    urls.push(length ? URL.createObjectURL(new Blob([bytes], { type })) : null)
-    offset += length
-  }
-  return urls
-}
-
-function release(urls) {
-  for (const url of urls) if (url) URL.revokeObjectURL(url)
-}
-
 async function load(mount, data) {
   const wanted = data.pack
   const response = await fetch(wanted)
@@ -96,11 +78,9 @@ async function load(mount, data) {
     const reply = await response.json().catch(() => ({}))
     throw new Error(reply.error || `The server answered ${response.status}.`)
   }
-  const old = mount.urls
   mount.urls = unpack(buffer, mount.data.cards.length)
   mount.shown = wanted
   mount.paint()
-  release(old)
   if (mount.data.ahead) fetch(mount.data.ahead, { priority: 'low' }).catch(() => {})
 }
 
@@ -162,6 +142,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   mount.data = data
   mount.paint = () => {
+    clearTimeout(mount.late)
     const ready = mount.shown === mount.data.pack
     const focused = root.getRootNode().activeElement?.dataset?.position
     root.style.setProperty('--card', `${mount.data.size}px`)
@@ -183,19 +164,21 @@ export default function ({ data, parentElement, setTriggerValue }) {
     setTriggerValue('open', Number(card.dataset.position))
   }
   root.onkeydown = (event) => moved(event, root)
-  mount.paint()
+  clearTimeout(mount.late)
+  const comes = mount.shown !== null && mount.shown !== data.pack
+  if (comes) mount.late = setTimeout(mount.paint, PATIENCE)
+  else mount.paint()
   takeBack(root, mount)
   if (mount.wanted !== data.pack) {
     mount.wanted = data.pack
     load(mount, data).catch((error) => {
+      if (mount.wanted !== data.pack) return
       mount.wanted = null
+      mount.paint()
       const message = element('p', 'error', `The pictures could not be loaded: ${error.message}`)
       message.setAttribute('role', 'alert')
       root.prepend(message)
     })
   }
-  return () => {
-    release(mount.urls)
-    mounts.delete(parentElement)
-  }
+  return () => mounts.delete(parentElement)
 }

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dvaudit.ui.components.files import source
 
-_SCRIPTS = ("labels", "body", "refusal", "outbox", "index")
+_SCRIPTS = ("../pack", "labels", "body", "refusal", "outbox", "index")
 _review = st.components.v2.component(
     "dvaudit_review",
     html=source(__file__, "index.html"),

@@ -153,30 +153,8 @@ class Body {
     this.pictures.set(item.pack, wanted)
     wanted.catch(() => this.pictures.delete(item.pack))
     if (this.pictures.size > 60) {
-      const [oldest, urls] = this.pictures.entries().next().value
-      this.pictures.delete(oldest)
-      urls.then(release, () => {})
+      this.pictures.delete(this.pictures.keys().next().value)
     }
     return wanted
   }
-
-  close() {
-    for (const urls of this.pictures.values()) urls.then(release, () => {})
-  }
-}
-
-function unpack(buffer, count) {
-  const lengths = new DataView(buffer)
-  let offset = 4 * count
-  return Array.from({ length: count }, (_, i) => {
-    const length = lengths.getUint32(4 * i, true)
-    const bytes = new Uint8Array(buffer, offset, length)
-    offset += length
-    const type = bytes[0] === 0x89 ? 'image/png' : 'image/jpeg'
-    return length ? URL.createObjectURL(new Blob([bytes], { type })) : null
-  })
-}
-
-function release(urls) {
-  for (const url of urls) if (url) URL.revokeObjectURL(url)
 }

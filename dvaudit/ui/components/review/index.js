@@ -377,7 +377,6 @@ class Review {
     document.removeEventListener('keydown', this.onKey)
     document.removeEventListener('pointerdown', this.onLeave, true)
     window.removeEventListener('pagehide', this.onLeave)
-    this.body.close()
   }
 }
 
