@@ -25,19 +25,6 @@ def cross_entropy(outputs: Tensor, classes: Tensor) -> Tensor:
     return functional.cross_entropy(outputs, classes, reduction="none")
 
 
-def weighted_cross_entropy(weights: Tensor) -> Loss:
-    """Return the cross-entropy times the weight of the sample's class, weights of shape (classes,).
-
-    Its weighted mean, as torch's reduction="mean" takes it, divides by the sum of the weights of
-    the samples and not by their number.
-    """
-
-    def loss(outputs: Tensor, classes: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs, classes, weight=weights, reduction="none")
-
-    return loss
-
-
 def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return (n,): the mean over a sample's outputs of (output - target)^2.
 
