@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dvaudit import audits, findings
-from dvaudit.core.dataset import Kind
+from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision
 from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
@@ -18,9 +18,10 @@ from dvaudit.ui import compare_charts as charts
 from dvaudit.ui import compare_data as data
 from dvaudit.ui import filters, frames
 from dvaudit.ui.compare_agreement import enough_methods
-from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.components.gallery import gallery
 from dvaudit.ui.ranking import Filter
-from dvaudit.ui.sample_facts import suggested_label, text_or_none, verdict_text
+from dvaudit.ui.sample_facts import given_label, short_label, suggested_label, verdict_text
+from dvaudit.ui.sample_lists import beside_own_columns, more_button, sample_card
 from dvaudit.ui.samples_controls import filter_line
 from dvaudit.ui.samples_view import closed_sample, open_sample, sample_table
 from dvaudit.ui.session import empty_state
@@ -66,12 +67,23 @@ def disagreements(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None
     flagged = flags(frame, ws.cut_off(run.id))
     decisions = audits.decisions(ws, dataset.id)
     if dataset.kind is Kind.IMAGE:
-        cards = [_card(frame, int(at), places, flagged, decisions) for at in shown]
+        cards = [
+            sample_card(
+                frame,
+                int(at),
+                task=dataset.task,
+                value=" / ".join(f"{place[at]:.0%}" for place in places),
+                flagged=bool(flagged[at]),
+                decisions=decisions,
+            )
+            for at in shown
+        ]
         opened = gallery(dataset.id, cards, key="disagreements", back=closed_sample())
         if opened is not None:
             open_sample(opened)
     else:
-        rows = _rows(frames.features(ws, dataset), frame, shown, places, (one, other), decisions)
+        own, names = frames.features(ws, dataset), (one, other)
+        rows = _rows(own, frame, shown, places, names, dataset.task, decisions)
         sample_table(rows, shown, key=f"disagreement_rows_{one}_{other}_{side}")
     _more(len(order), len(shown))
 
@@ -141,32 +153,13 @@ def _of_side(differences: NDArray[np.float64], side: str) -> NDArray[np.float64]
     return np.where(keep, differences, np.nan)
 
 
-def _card(
-    frame: pd.DataFrame,
-    at: int,
-    places: list[NDArray[np.float64]],
-    flagged: NDArray[np.bool_],
-    decisions: dict[str, Decision],
-) -> Card:
-    name = str(frame["id"].iat[at])
-    decision = decisions.get(name)
-    return Card(
-        position=at,
-        label=text_or_none(frame["given_label"].iat[at]) or "no label",
-        value=" / ".join(f"{place[at]:.0%}" for place in places),
-        flagged=bool(flagged[at]),
-        suggestion=suggested_label(frame, at) if flagged[at] else None,
-        verdict=None if decision is None else decision.verdict.value,
-        name=name,
-    )
-
-
 def _rows(
     features: pd.DataFrame,
     frame: pd.DataFrame,
     shown: NDArray[np.int64],
     places: list[NDArray[np.float64]],
     names: tuple[str, str],
+    task: Task | None,
     decisions: dict[str, Decision],
 ) -> pd.DataFrame:
     found = frame.iloc[shown]
@@ -176,16 +169,13 @@ def _rows(
             f"Place by {name}": [f"{share:.1%}" for share in place[shown]]
             for name, place in zip(names, places, strict=True)
         },
-        "Given": found["given_label"],
-        "Suggested": [suggested_label(frame, int(at)) or "" for at in shown],
+        "Given": [short_label(given_label(frame, int(at)), task) for at in shown],
+        "Suggested": [short_label(suggested_label(frame, int(at)), task) or "" for at in shown],
     }
     verdicts = [verdict_text(decisions.get(str(name))) for name in found["id"]]
     if any(verdicts):
         columns["Verdict"] = verdicts
-    taken = pd.DataFrame(columns).reset_index(drop=True)
-    own = features.iloc[shown, :SHOWN_FEATURES].reset_index(drop=True)
-    own = own.rename(columns=lambda name: f"{name} (column)" if name in taken else str(name))
-    return pd.concat([taken, own], axis=1)
+    return beside_own_columns(pd.DataFrame(columns), features, shown, SHOWN_FEATURES)
 
 
 def _more(disputed: int, shown: int) -> None:
@@ -194,8 +184,4 @@ def _more(disputed: int, shown: int) -> None:
     if shown >= MOST:
         st.caption(f"The first {MOST:,} are shown; {disputed - MOST:,} more differ less.")
         return
-
-    def grow() -> None:
-        st.session_state[_SHOWN] = shown + STEP
-
-    st.button(f"Show {STEP} more", icon=":material/expand_more:", on_click=grow)
+    more_button(_SHOWN, shown, STEP, f"Show {STEP} more")

@@ -19,6 +19,7 @@ from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.contributors_charts import show
 from dvaudit.ui.ranking import numbers
 from dvaudit.ui.sample_facts import given_label, number_text
+from dvaudit.ui.sample_lists import beside_own_columns
 from dvaudit.ui.samples_view import SAMPLE
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count, plain
@@ -141,10 +142,9 @@ def _rows(
             "Value": numbers(frame, f"{method}.value")[listed],
         }
     )
-    own = frames.features(ws, dataset).iloc[listed, :SHOWN_FEATURES].reset_index(drop=True)
-    own = own.rename(columns=lambda name: f"{name} (column)" if name in facts else str(name))
+    own = frames.features(ws, dataset)
     st.dataframe(
-        pd.concat([facts, own], axis=1),
+        beside_own_columns(facts, own, listed, SHOWN_FEATURES),
         key=key,
         hide_index=True,
         on_select=choose,

@@ -21,12 +21,14 @@ from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.components.picture import picture
 from dvaudit.ui.influence_data import Order, QueryFilter
 from dvaudit.ui.sample_facts import comparison, text_or_none
+from dvaudit.ui.sample_lists import beside_own_columns
 from dvaudit.ui.samples_view import open_sample
 from dvaudit.ui.words import count, plain
 
 QUERY, PAGE = "query", "query_page"
 PICTURES, ROWS = 20, 10
 _ORDER, _ASKED_OF = "query_order", "query_of_run"
+SHOWN_FEATURES = 6
 _ORDERS = {
     Order.SUSPICIOUS: "Most suspicious first",
     Order.LEAST_HELPED: "Least helped first",
@@ -236,7 +238,6 @@ def _rows(
     # Another sample makes another table, so that its marked row is the one that is shown.
     key = f"query_rows_{row}"
     chosen = np.flatnonzero(page == row).tolist()
-    features = frames.features(ws, owner).iloc[table["position"].to_numpy()[page], :6]
 
     def choose_row() -> None:
         picked = st.session_state[key]["selection"]["rows"]
@@ -245,11 +246,9 @@ def _rows(
 
     facts = table.iloc[page][["id", "label"]].reset_index(drop=True)
     facts.columns = ["Id", "Label"]
-    own = features.reset_index(drop=True).rename(
-        columns=lambda name: f"{name} (column)" if name in facts else str(name)
-    )
+    own, positions = frames.features(ws, owner), table["position"].to_numpy()[page]
     st.dataframe(
-        pd.concat([facts, own], axis=1),
+        beside_own_columns(facts, own, positions, SHOWN_FEATURES),
         key=key,
         hide_index=True,
         on_select=choose_row,

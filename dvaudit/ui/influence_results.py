@@ -16,11 +16,12 @@ from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames, theme
 from dvaudit.ui import influence_charts as charts
-from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.components.gallery import gallery
 from dvaudit.ui.contributors_charts import show
 from dvaudit.ui.influence_answers import Answer
 from dvaudit.ui.influence_data import Scope
-from dvaudit.ui.sample_facts import suggested_label, text_or_none, verdict_text
+from dvaudit.ui.sample_facts import given_label, short_label, suggested_label, verdict_text
+from dvaudit.ui.sample_lists import beside_own_columns, more_button, sample_card
 from dvaudit.ui.samples_view import open_sample, sample_table
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
@@ -115,11 +116,22 @@ def _both(
             if not len(positions):
                 continue
             if pictures:
-                cards = [_card(frame, int(at), influence, flagged, decisions) for at in positions]
+                cards = [
+                    sample_card(
+                        frame,
+                        int(at),
+                        task=dataset.task,
+                        value=_signed(influence[at]),
+                        flagged=bool(flagged[at]),
+                        decisions=decisions,
+                    )
+                    for at in positions
+                ]
                 opened.append(gallery(dataset.id, cards, key=f"{word}_gallery", size=82))
             else:
                 features = frames.features(ws, dataset)
-                rows = _rows(features, frame, positions, influence, flagged, decisions)
+                task = dataset.task
+                rows = _rows(features, frame, positions, influence, flagged, task, decisions)
                 sample_table(
                     rows,
                     positions,
@@ -151,31 +163,7 @@ def _more(influence: NDArray[np.float32], shown: int) -> None:
     if shown >= MOST:
         st.caption(f"The first {MOST:,} of each are shown.")
         return
-
-    def grow() -> None:
-        st.session_state[_SHOWN] = shown + STEP
-
-    st.button(f"Show {STEP} more of each", icon=":material/expand_more:", on_click=grow)
-
-
-def _card(
-    frame: pd.DataFrame,
-    at: int,
-    influence: NDArray[np.float32],
-    flagged: NDArray[np.bool_],
-    decisions: dict[str, Decision],
-) -> Card:
-    name = str(frame["id"].iat[at])
-    decision = decisions.get(name)
-    return Card(
-        position=at,
-        label=text_or_none(frame["given_label"].iat[at]) or "no label",
-        value=_signed(influence[at]),
-        flagged=bool(flagged[at]),
-        suggestion=suggested_label(frame, at) if flagged[at] else None,
-        verdict=None if decision is None else decision.verdict.value,
-        name=name,
-    )
+    more_button(_SHOWN, shown, STEP, f"Show {STEP} more of each")
 
 
 def _rows(
@@ -184,23 +172,21 @@ def _rows(
     positions: NDArray[np.int64],
     influence: NDArray[np.float32],
     flagged: NDArray[np.bool_],
+    task: Task | None,
     decisions: dict[str, Decision],
 ) -> pd.DataFrame:
     found = frame.iloc[positions]
     columns: dict[str, Any] = {
         "Influence": [_signed(influence[at]) for at in positions],
         "Id": found["id"].astype(str),
-        "Given": found["given_label"],
+        "Given": [short_label(given_label(frame, int(at)), task) for at in positions],
         "Flagged": ["flagged" if flagged[at] else "" for at in positions],
-        "Suggested": [suggested_label(frame, int(at)) or "" for at in positions],
+        "Suggested": [short_label(suggested_label(frame, int(at)), task) or "" for at in positions],
     }
     verdicts = [verdict_text(decisions.get(str(name))) for name in found["id"]]
     if any(verdicts):
         columns["Verdict"] = verdicts
-    taken = pd.DataFrame(columns).reset_index(drop=True)
-    own = features.iloc[positions, :SHOWN_FEATURES].reset_index(drop=True)
-    own = own.rename(columns=lambda name: f"{name} (column)" if name in taken else str(name))
-    return pd.concat([taken, own], axis=1)
+    return beside_own_columns(pd.DataFrame(columns), features, positions, SHOWN_FEATURES)
 
 
 def _signed(value: float | np.floating) -> str:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from dvaudit import audits
 from dvaudit.core.dataset import Kind
-from dvaudit.core.decisions import Decision
 from dvaudit.core.errors import some
 from dvaudit.core.machine import size_text
 from dvaudit.cuts import CutFile
@@ -23,9 +22,10 @@ from dvaudit.findings.pruning import Series
 from dvaudit.reports import write_csv
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
-from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.components.gallery import gallery
 from dvaudit.ui.pruning_maths import Loss, change_text, loss_at, part_table, score_text
-from dvaudit.ui.sample_facts import number_text, suggested_label, text_or_none, verdict_text
+from dvaudit.ui.sample_facts import given_label, number_text, short_label, verdict_text
+from dvaudit.ui.sample_lists import beside_own_columns, sample_card
 from dvaudit.ui.samples_view import SHOWN_FEATURES, open_sample, sample_table
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import count, plain
@@ -223,7 +223,14 @@ def _samples(
     if dataset.kind is Kind.IMAGE:
         flagged = flags(frame, ws.cut_off(audit.id))
         cards = [
-            _card(frame, int(at), number_text(values.iat[at]), bool(flagged[at]), decisions)
+            sample_card(
+                frame,
+                int(at),
+                task=dataset.task,
+                value=number_text(values.iat[at]),
+                flagged=bool(flagged[at]),
+                decisions=decisions,
+            )
             for at in rows
         ]
         opened = gallery(dataset.id, cards, key=f"pruning_{key}")
@@ -231,36 +238,17 @@ def _samples(
             open_sample(opened)
         return
     found = frame.iloc[rows]
-    table = pd.DataFrame(
+    facts = pd.DataFrame(
         {
             "Place": np.arange(start + 1, start + 1 + len(rows)),
             "Id": found["id"].astype(str),
             "Value": values.iloc[rows],
-            "Given": found["given_label"],
+            "Given": [short_label(given_label(frame, int(at)), dataset.task) for at in rows],
             "Verdict": [verdict_text(decisions.get(str(name))) for name in found["id"]],
         }
-    ).reset_index(drop=True)
-    own = frames.features(ws, dataset).iloc[rows, :SHOWN_FEATURES].reset_index(drop=True)
-    own = own.rename(columns=lambda name: f"{name} (column)" if name in table else str(name))
-    sample_table(
-        pd.concat([table, own], axis=1), rows, key=f"pruning_{key}_{cut.index}", name=title
     )
-
-
-def _card(
-    frame: pd.DataFrame, at: int, value: str, flagged: bool, decisions: dict[str, Decision]
-) -> Card:
-    name = str(frame["id"].iat[at])
-    decision = decisions.get(name)
-    return Card(
-        position=at,
-        label=text_or_none(frame["given_label"].iat[at]) or "no label",
-        value=value,
-        flagged=flagged,
-        suggestion=suggested_label(frame, at) if flagged else None,
-        verdict=None if decision is None else decision.verdict.value,
-        name=name,
-    )
+    table = beside_own_columns(facts, frames.features(ws, dataset), rows, SHOWN_FEATURES)
+    sample_table(table, rows, key=f"pruning_{key}_{cut.index}", name=title)
 
 
 # Files

@@ -14,6 +14,7 @@ from dvaudit.ui import frames, theme
 from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.ranking import numbers
 from dvaudit.ui.sample_facts import class_order, given_label, short_label, value_table
+from dvaudit.ui.sample_lists import beside_own_columns
 from dvaudit.ui.samples_view import open_sample
 from dvaudit.ui.words import count, plain
 
@@ -177,7 +178,6 @@ def _neighbour_rows(
     same: bool,
 ) -> None:
     features = frames.features(ws, dataset)
-    rows = features.iloc[[other.position for other in near]].reset_index(drop=True)
     facts = pd.DataFrame(
         {
             "Id": [other.id for other in near],
@@ -185,9 +185,9 @@ def _neighbour_rows(
             "Angle": [_angle(other) for other in near],
         }
     )
-    rows = rows.rename(columns=lambda name: f"{name} (column)" if name in facts else str(name))
+    places = [other.position for other in near]
     st.dataframe(
-        pd.concat([facts, rows], axis=1),
+        beside_own_columns(facts, features, places, features.shape[1]),
         key=f"near_rows_{same}_{position}",
         hide_index=True,
         height="content",

@@ -123,9 +123,11 @@ def cells(table: pd.DataFrame, position: int) -> list[str]:
 
 
 def cell_text(value: Any) -> str:
-    """Return a cell of the dataset as text: whole numbers without decimals, others with six."""
+    """Return a cell of the dataset as text: six significant digits, all whole ones of more."""
     if isinstance(value, float | np.floating) and not _missing(value):
-        return f"{int(value)}" if float(value).is_integer() else f"{float(value):.6g}"
+        number = float(value)
+        whole = abs(number) < 1e15 and (number.is_integer() or abs(number) >= 1e5)
+        return f"{number:.0f}" if whole else f"{number:.6g}"
     return NOTHING if _missing(value) else str(value)
 
 

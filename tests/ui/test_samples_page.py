@@ -314,6 +314,9 @@ def test_numbers_and_cells_as_text() -> None:
     assert [cell_text(item) for item in (284582.0, 0.1234567, float("nan"), "a", 3)] == [
         "284582", "0.123457", "-", "a", "3"
     ]  # fmt: skip
+    assert [cell_text(item) for item in (1234567.25, -99.123456, 1e20, float("inf"))] == [
+        "1234567", "-99.1235", "1e+20", "inf"
+    ]  # fmt: skip
     assert len(cells(pd.DataFrame({"text": ["long " * 1000]}), 0)[0]) == 600
     assert verdict_text(Decision("a", Verdict.RELABEL, "cat")) == "relabelled to cat"
     assert verdict_text(None) == ""
