@@ -67,9 +67,20 @@ def load_like(path: Path, data: Dataset, *, name: str | None = None) -> Dataset:
 def load_trusted(
     ws: Workspace, dataset_id: str | None, data: Dataset, progress: Progress = silent
 ) -> Dataset | None:
-    """Read another dataset of the workspace as the trusted set of `data`; None for None."""
+    """Read another dataset of the workspace as the trusted set of `data`; None for None.
+
+    Raises:
+        UnsuitableDataError: it was deleted, or its file changed since it was imported.
+    """
     if dataset_id is None:
         return None
+    try:
+        ws.dataset(dataset_id)
+    except NotFoundError as error:
+        raise UnsuitableDataError(
+            "The trusted set that this run was given is no longer in the workspace: it was "
+            "deleted. Import it again and start with that one, or start without."
+        ) from error
     load_stored(ws, dataset_id, progress)  # refuses a changed source
     record = ws.dataset(dataset_id)
     return load_like(Path(record.source), data, name=record.name)

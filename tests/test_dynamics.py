@@ -18,7 +18,7 @@ from dvaudit.core.trace import Trace
 from dvaudit.dynamics import ALL, live_watch
 from dvaudit.findings import early_detection, so_far
 from dvaudit.findings.shares import flag_lowest, lowest
-from dvaudit.store import RunKind, Workspace
+from dvaudit.store import RunKind, RunStatus, Workspace
 
 SETTINGS = {"aum": {"epochs": 4}, "dvgs": {"steps": 6, "every": 2, "restarts": 1}}
 
@@ -192,3 +192,21 @@ def test_a_ranking_alone_is_flagged_by_the_share_that_kernel_loo_estimates() -> 
     assert frame["flagged"].sum() == round(200 * rate)
     assert frame["flagged"][:30].mean() > 0.9
     assert list(audit.results) == ["aum"]
+
+
+def test_a_run_whose_trusted_set_was_deleted_says_so(tmp_path: Path) -> None:
+    ws = Workspace(tmp_path / "home")
+    made = []
+    for name, seed in (("trees", 0), ("checked", 1)):
+        run = ws.run(audits.start_import(ws, _table(tmp_path / f"{name}.csv", 40, seed), name=name))
+        jobs.work_here(ws, run.id)
+        made.append(run.dataset_id)
+    audit = audits.start_audit(ws, made[0], ("dvgs",), settings=SETTINGS, trusted=made[1])
+    audits.cancel(ws, audit)
+    ws.delete_dataset(made[1])
+    ws.queue.resume(audit)
+    jobs.work_here(ws, audit)
+    ended = ws.run(audit)
+    assert ended.status is RunStatus.FAILED
+    assert ended.error is not None
+    assert "it was deleted. Import it again" in ended.error
