@@ -49,7 +49,7 @@ def team(ws: Workspace, dataset: DatasetRecord, run: RunRecord, board: Board) ->
 
 
 def reviewers_table(board: Board, made: Assignment | None, now: float) -> pd.DataFrame:
-    """Return what each reviewer has judged, and of the own part, where there is one.
+    """Return what each reviewer has judged, and of their own part, where there is one.
 
     Args:
         now: seconds since 1970.
@@ -88,7 +88,7 @@ def assignments(
         st.caption(
             f"{count(total, 'sample')} of “{plain(made.queue)}” shared out among "
             f"{count(len(made.parts), 'reviewer')}, {twice:,} of them to two; {made_at} by "
-            f"{plain(shown(made.made_by))}. Each finds the own part under My part."
+            f"{plain(shown(made.made_by))}. Each finds theirs under My part."
         )
     with st.expander("Share a queue out"), st.form("share_out", border=False):
         names = st.text_input(
