@@ -1,6 +1,9 @@
-"""The estimated share of wrong labels: confident joint on calibrated leave-one-out scores.
+"""The estimated share of wrong labels: the disagreement with leave-one-out scores that stays.
 
-Northcutt, Jiang, Chuang: Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021.
+A model disagrees with a label where the label is wrong or where the model is. Its own mistakes
+become fewer the surer it is; what stays at full confidence is taken for wrong labels (see
+noise_floor). The surest samples themselves, as in confident learning (Northcutt, Jiang, Chuang:
+Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021), bound it from above.
 """
 
 from __future__ import annotations
@@ -10,14 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dvaudit.findings.noise_floor import Profile, binned, profile
 from dvaudit.findings.types import ErrorRate
 
 LEAST_IN_CLASS = 5
-RESAMPLES = 1000
 LEAST_SHARE, MOST_SHARE = 0.1, 0.3
 SURE_SAMPLES = 600  # a share of 10 % is then known to within 2.4 points, 19 times in 20
 LEAST_SURE = 20
 STEEPEST = 50.0
+WIDE = 0.2
+PRIOR_SAMPLES = 5.0  # by which a class's disagreement is drawn to that of all classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,20 +81,14 @@ def confident_joint(probabilities: NDArray[np.float64], codes: NDArray[np.int64]
 
     Sure of class j are the samples predicted j with the highest probability: a tenth of them, or
     more where that makes fewer than 600 in all (up to 30 %, and at least 20 of each class). The
-    original threshold, the mean probability of a class among the samples that
-    carry it, counts the model's own mistakes as wrong labels wherever the classes are hard to
-    tell apart: on 6,000 CIFAR-10 images with clean labels it says 22 % are wrong, the surest
-    tenth says 6 %, and with 17.6 % of wrong labels 36 % against 18 %.
+    original threshold, the mean probability of a class among the samples that carry it, counts
+    many more of the model's own mistakes as wrong labels where classes are hard to tell apart.
     """
     m, k = probabilities.shape
     best = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(m), best]
     predicted = np.bincount(best, minlength=k)
-    # Position within its predicted class, surest first; ties keep input order.
-    order = np.lexsort((-confidence, best))
-    starts = np.concatenate([[0], np.cumsum(predicted)[:-1]])
-    within = np.empty(m, dtype=np.int64)
-    within[order] = np.arange(m) - starts[best[order]]
+    within = _within_class(confidence, best, predicted)
     share = min(max(SURE_SAMPLES / m, LEAST_SHARE), MOST_SHARE)
     wanted = np.maximum(np.ceil(share * predicted).astype(np.int64), LEAST_SURE)
     sure = within < wanted[best]
@@ -102,12 +101,21 @@ def confident_joint(probabilities: NDArray[np.float64], codes: NDArray[np.int64]
 
 
 def estimate_error_rate(
-    scores: NDArray[np.float64] | None, codes: NDArray[np.int64] | None, *, seed: int = 0
+    scores: NDArray[np.float64] | None, codes: NDArray[np.int64] | None
 ) -> ErrorRate:
-    """Estimate the share of wrong labels with a 95 % interval.
+    """Estimate the share of wrong labels, with an interval meant to hold it 95 times in 100.
 
-    `scores` (n, k) are leave-one-out scores, higher = more likely; rows with a value that is not
-    finite are left out. `codes` (n,) index its columns, -1 for a missing label.
+    Nothing is random. The rate is the mean of two extrapolations to full confidence: by
+    confidence, wrong labels differing between the predicted classes as the disagreement of their
+    surest samples does, and by the place of a sample among those predicted the same class. The
+    first errs where classes are sure for other reasons than few wrong labels, the second where
+    some classes are much harder than others. The interval holds every rate that either finds in
+    agreement with the data, and reaches up to the disagreement of the surest samples.
+
+    Args:
+        scores: (n, k) leave-one-out scores, higher = more likely; rows with a value that is not
+            finite are left out.
+        codes: (n,) index the columns of `scores`, -1 for a missing label.
     """
     if scores is None or codes is None:
         return _none(
@@ -126,47 +134,85 @@ def estimate_error_rate(
     rows = np.isin(codes, kept)
     left_out = int((~rows).sum())
     codes = np.searchsorted(kept, codes[rows])
-    probabilities, slope = calibrated(scores[rows][:, kept], codes)
+    probabilities, _ = calibrated(scores[rows][:, kept], codes)
     joint = confident_joint(probabilities, codes)
-    low, high = _interval(joint, seed)
-    total, wrong = int(joint.counts.sum()), int(joint.counts.sum() - np.trace(joint.counts))
+    profiles = _profiles(probabilities, codes, joint)
+    surest = surest_rate(joint)
+    rate = float(np.mean([found.mean for found in profiles]))
+    ends = [found.interval for found in profiles]
+    sure = int(joint.counts.sum())
+    low = min(rate, *(end[0] for end in ends))
+    # 3 / (sure samples) is the 95 % bound of an event that was never seen.
+    high = max(rate, surest, min(1.0, 3 / sure), *(end[1] for end in ends))
     how = (
-        f"Estimated from {len(codes):,} labelled samples by the confident joint: class "
-        "probabilities from leave-one-out scores, calibrated on the given labels (slope "
-        f"{slope:.2g}, one offset per class). Of the {total:,} samples the model is surest of, "
-        f"the same share of each class, {wrong:,} carry another label; wrong labels are taken to "
-        "be as frequent elsewhere. 95 % interval, sampling error only."
+        f"Estimated from {len(codes):,} labelled samples: how often a model that has not seen a "
+        "label disagrees with it, carried on to where the model would be fully sure. Wrong labels "
+        "are taken to be as frequent where it is unsure; people often make more of them there, "
+        f"and then the true share is higher. Of the {sure:,} surest samples, the same share of "
+        f"each predicted class, {surest:.1%} disagree. The 95 % interval allows for chance and "
+        "for several shapes of the curve."
     )
+    if high - low > WIDE:
+        how += (
+            " It is wide: the model is too seldom sure to tell its own mistakes from wrong labels."
+        )
     if left_out:
         how += f" Without {left_out:,} samples of classes with fewer than {LEAST_IN_CLASS}."
-    return ErrorRate(float(_rate(joint)), low, high, how)
+    return ErrorRate(rate, low, high, how)
 
 
-def _rate(joint: ConfidentJoint) -> np.float64:
-    """Return the mean share of wrong labels over the classes, weighted by predicted size."""
-    return np.float64(_wrong_shares(joint) @ joint.predicted / joint.predicted.sum())
+def _profiles(
+    probabilities: NDArray[np.float64], codes: NDArray[np.int64], joint: ConfidentJoint
+) -> tuple[Profile, Profile]:
+    """Return the profiles by confidence, and by place within the predicted class."""
+    m, k = probabilities.shape
+    best = probabilities.argmax(axis=1)
+    top = probabilities[np.arange(m), best]
+    confidence = np.log(top) - np.log(np.maximum(1 - top, 1e-9))  # log odds
+    wrong = best != codes
+    place = (_within_class(confidence, best, joint.predicted) + 0.5) / joint.predicted[best]
+    by_confidence = np.argsort(-confidence, kind="stable")
+    by_place = np.lexsort((-confidence, place))
+    highest = 1 - 1 / k
+    return (
+        profile(binned(confidence, wrong, by_confidence, _relative(joint)[best]), highest),
+        profile(binned(confidence, wrong, by_place, np.ones(m)), highest),
+    )
+
+
+def _relative(joint: ConfidentJoint) -> NDArray[np.float64]:
+    """Return the (k,) disagreement of each class's surest over that of all, weighted mean 1."""
+    shares, total, overall = _wrong_shares(joint), joint.counts.sum(axis=1), surest_rate(joint)
+    if not overall:
+        return np.ones(len(shares))
+    drawn = (shares * total + PRIOR_SAMPLES * overall) / (total + PRIOR_SAMPLES)
+    weights = joint.predicted / joint.predicted.sum()
+    return np.asarray(drawn / (drawn @ weights))
+
+
+def _within_class(
+    confidence: NDArray[np.float64], best: NDArray[np.int64], predicted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return each sample's position within its predicted class, surest first from 0."""
+    # Ties keep input order.
+    order = np.lexsort((-confidence, best))
+    starts = np.concatenate([[0], np.cumsum(predicted)[:-1]])
+    within = np.empty(len(best), dtype=np.int64)
+    within[order] = np.arange(len(best)) - starts[best[order]]
+    return within
+
+
+def surest_rate(joint: ConfidentJoint) -> float:
+    """Return the disagreement of the surest samples, classes weighted by predicted size.
+
+    It counts the model's own mistakes among them as wrong labels.
+    """
+    return float(_wrong_shares(joint) @ joint.predicted / joint.predicted.sum())
 
 
 def _wrong_shares(joint: ConfidentJoint) -> NDArray[np.float64]:
     total = joint.counts.sum(axis=1)
     return np.where(total > 0, 1 - np.diag(joint.counts) / np.maximum(total, 1), 0.0)
-
-
-def _interval(joint: ConfidentJoint, seed: int) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval: the sure samples of each class are drawn again.
-
-    Only right or wrong matters for the rate, so each draw is binomial. The upper end is at least
-    3 / (sure samples), the 95 % bound of an event that was never seen.
-    """
-    total = joint.counts.sum(axis=1)
-    weights = joint.predicted / joint.predicted.sum()
-    rng = np.random.default_rng(seed)
-    drawn = rng.binomial(total, _wrong_shares(joint), size=(RESAMPLES, len(total)))
-    rates = (drawn / np.maximum(total, 1)) @ weights
-    rate = float(_rate(joint))
-    low, high = np.percentile(rates, [2.5, 97.5])
-    unseen = min(1.0, 3 / int(total.sum()))
-    return float(min(low, rate)), float(max(high, rate, unseen))
 
 
 def _none(how: str) -> ErrorRate:
