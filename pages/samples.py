@@ -43,7 +43,8 @@ with views[0]:
     shown = filters.selected(ws, dataset, run, wanted)
     with right:
         with_map, pictures, size = samples_view.toolbar(ws, dataset, run, shown)
-        samples_controls.filter_line(wanted, (*ignored, *samples_view.misread(len(frame))))
+        misread = samples_view.misread(len(frame), len(shown.positions), size)
+        samples_controls.filter_line(wanted, (*ignored, *misread))
         if with_map:
             map_view.map_panel(ws, dataset, run, shown)
         samples_view.results(ws, dataset, frame, shown, pictures=pictures, size=size)

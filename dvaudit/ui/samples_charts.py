@@ -158,11 +158,12 @@ def _classes(
     charts.show(figure, key=key, alt=alt, on_select=choose)
     hidden = len(sizes) - len(shown)
     more = f" {count(hidden, 'more class', 'more classes')} in the list above." if hidden else ""
-    st.caption(f"Click bars to choose classes, or drag over several.{more}")
+    # Streamlit lets no click choose where a drag does.
+    st.caption(f"Drag over bars to choose classes, over a chosen one to leave it out.{more}")
 
 
 def toggled(before: tuple[str, ...], clicked: list[str]) -> tuple[str, ...]:
-    """Return the classes after a click on bars: a chosen one is taken away, others are added."""
+    """Return the classes after a drag over bars: a chosen one is taken away, others are added."""
     if len(clicked) == 1 and clicked[0] in before:
         return tuple(name for name in before if name != clicked[0])
     return tuple(dict.fromkeys((*before, *clicked)))

@@ -17,7 +17,8 @@ from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.addressed import in_address, mirrored
 from dvaudit.ui.bulk import bulk_verdicts
-from dvaudit.ui.components.gallery import Card, gallery
+from dvaudit.ui.components.focus import focus_back
+from dvaudit.ui.components.gallery import gallery
 from dvaudit.ui.earned_words import rate_note
 from dvaudit.ui.filters import PAGE, Selected, linked
 from dvaudit.ui.filters import SAMPLE as SAMPLE
@@ -31,6 +32,7 @@ from dvaudit.ui.sample_facts import (
     suggested_label,
     verdict_text,
 )
+from dvaudit.ui.sample_lists import beside_own_columns, sample_card
 from dvaudit.ui.samples_controls import column_words
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count
@@ -39,7 +41,7 @@ SIZES = ("60", "120", "200")
 SHOWN_FEATURES = 16
 VIEW, VIEWS = "view", ("samples", "duplicates", "classes", "training", "verdicts")
 WITH_MAP, AS, SIZE = "with", "as", "size"
-_CLOSED = "sample_closed"
+_CLOSED, _OPENED_FROM = "sample_closed", "sample_opened_from"
 _OFF, _ON, _PICTURES, _ROWS = "list", "map", "pictures", "rows"
 FINDING_WORDS = {Finding.MISLABELLED: "Looks mislabelled", Finding.ATYPICAL: "Atypical"}
 
@@ -182,11 +184,12 @@ def toolbar(
     return with_map, pictures, int(size or SIZES[0])
 
 
-def misread(samples: int) -> tuple[str, ...]:
+def misread(samples: int, listed: int, size: int) -> tuple[str, ...]:
     """Return in words what the address says of the list that cannot be followed.
 
     Args:
-        samples: of the dataset; a page beyond the last one shows the last one and is not counted.
+        samples: of the dataset.
+        listed: samples that the filters show, `size` of them on a page.
     """
     fitting: dict[str, Callable[[str], bool]] = {
         VIEW: lambda text: text.casefold() in VIEWS,
@@ -198,11 +201,13 @@ def misread(samples: int) -> tuple[str, ...]:
     }
     said = {VIEW: "tab", WITH_MAP: "map", AS: "form of the list", SIZE: "number of samples a page"}
     asked = {key: st.query_params[key] for key in fitting if key in st.query_params}
-    return tuple(
+    told = tuple(
         f"{said.get(key, key)} {text[:40]!r}"
         for key, text in asked.items()
         if text and not fitting[key](text)
     )
+    page, last = whole_number(asked.get(PAGE, "")), _pages(listed, size)
+    return told if page <= last else (*told, f"page {page:,}, where the last one is {last:,}")
 
 
 def whole_number(text: str) -> int:
@@ -210,9 +215,13 @@ def whole_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
+def _pages(listed: int, size: int) -> int:
+    return max(1, -(-listed // size))
+
+
 def page_of(positions: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw the page control; return this page's positions and the next page's."""
-    pages = max(1, -(-len(positions) // size))
+    pages = _pages(len(positions), size)
     page = min(max(whole_number(st.query_params.get(PAGE, "1")), 1), pages)
     if pages > 1:
         st.session_state[PAGE] = page
@@ -241,7 +250,17 @@ def results(
         return
     page, following = page_of(shown.positions, size)
     if pictures:
-        cards = [_card(frame, int(at), shown, dataset.task) for at in page]
+        cards = [
+            sample_card(
+                frame,
+                int(at),
+                task=dataset.task,
+                value=_value(frame, int(at), shown.wanted.column),
+                flagged=bool(shown.flagged[at]),
+                decisions=shown.decisions,
+            )
+            for at in page
+        ]
         opened = gallery(
             dataset.id, cards, key="gallery", next_page=following.tolist(), back=closed_sample()
         )
@@ -259,24 +278,9 @@ def _nothing_fits(frame: pd.DataFrame, wanted: Filter) -> None:
     empty_state("No sample fits these filters", said)
 
 
-def _card(
-    frame: pd.DataFrame,
-    at: int,
-    shown: Selected,
-    task: Task | None,
-) -> Card:
-    name, column = str(frame["id"].iat[at]), shown.wanted.column
-    flagged, decision = bool(shown.flagged[at]), shown.decisions.get(name)
+def _value(frame: pd.DataFrame, at: int, column: str) -> str:
     value = number_text(frame[column].iat[at])
-    return Card(
-        position=at,
-        label=short_label(given_label(frame, at), task) or "no label",
-        value=f"#{value}" if column == SUSPICION else value,
-        flagged=flagged,
-        suggestion=short_label(suggested_label(frame, at), task) if flagged else None,
-        verdict=None if decision is None else decision.verdict.value,
-        name=name,
-    )
+    return f"#{value}" if column == SUSPICION else value
 
 
 def _rows(
@@ -297,14 +301,7 @@ def _rows(
     }
     if column != SUSPICION:
         columns[column_words(column)] = found[column]
-    taken = pd.DataFrame(columns).reset_index(drop=True)
-    own = features.iloc[page, :SHOWN_FEATURES].reset_index(drop=True)
-    return pd.concat([taken, own.rename(columns=lambda name: _free(str(name), taken))], axis=1)
-
-
-def _free(name: str, taken: pd.DataFrame) -> str:
-    """Return the name of a dataset's own column, distinct from the columns before it."""
-    return f"{name} (column)" if name in taken.columns else name
+    return beside_own_columns(pd.DataFrame(columns), features, page, SHOWN_FEATURES)
 
 
 def sample_table(
@@ -319,22 +316,26 @@ def sample_table(
     def choose() -> None:
         rows = st.session_state[key]["selection"]["rows"]
         if rows and 0 <= rows[0] < len(chosen):
+            st.session_state[_OPENED_FROM] = key
             open_sample(chosen[rows[0]])
 
-    st.dataframe(
-        table,
-        key=key,
-        hide_index=True,
-        on_select=choose,
-        selection_mode="single-row",
-        height="content" if len(table) <= 16 else 640,
-        column_config={
-            "Rank": st.column_config.NumberColumn(format="localized", width=60, pinned=True),
-            "Id": st.column_config.TextColumn(pinned=True),
-            "Finding": st.column_config.TextColumn(width=130),
-        },
-        alt=f"{name}, one per row; choosing a row opens it",
-    )
+    with st.container(gap=None):
+        st.dataframe(
+            table,
+            key=key,
+            hide_index=True,
+            on_select=choose,
+            selection_mode="single-row",
+            height="content" if len(table) <= 16 else 640,
+            column_config={
+                "Rank": st.column_config.NumberColumn(format="localized", width=60, pinned=True),
+                "Id": st.column_config.TextColumn(pinned=True),
+                "Finding": st.column_config.TextColumn(width=130),
+            },
+            alt=f"{name}, one per row; choosing a row opens it",
+        )
+        here = st.session_state.get(_OPENED_FROM, key) == key
+        focus_back(times=closed_sample()[0], here=here, key=f"{key}_focus")
 
 
 def open_sample(position: int) -> None:

@@ -105,6 +105,7 @@ def test_the_selection_queue_of_review_names_its_filters(ws: Workspace, tmp_path
     [
         ("page", "x", "page 'x'"),
         ("page", "-1", "page '-1'"),
+        ("page", "1200", "page 1,200, where the last one is 1"),
         ("size", "61", "number of samples a page '61'"),
         ("sample", "99", "sample '99'"),
         ("with", "maps", "map 'maps'"),

@@ -125,7 +125,7 @@ def test_each_chart_is_drawn(ws: Workspace, tmp_path: Path, chart: str) -> None:
     add_audited_table(ws, tmp_path)
     app = open_page("samples", {"chart": chart, "class": "elm", "range": "margin~-9~9"})
     assert not app.exception
-    wording = {"values": "Drag to choose", "classes": "Click bars", "pairs": "Choose a pair"}
+    wording = {"values": "Drag to choose", "classes": "Drag over bars", "pairs": "Choose a pair"}
     assert wording[chart] in texts(app)
 
 
