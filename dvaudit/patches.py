@@ -5,7 +5,7 @@ The format is that of reports.patch; which sample a row means is decided in repo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from dvaudit import readers, reports
 from dvaudit.core.dataset import Dataset, Role
 from dvaudit.core.decisions import Decision
 from dvaudit.core.errors import UnsuitableDataError, some
+from dvaudit.core.words import count
 from dvaudit.reports.patch import Patch, PatchRow, parse_patch, write_patch
 from dvaudit.reports.patch_fit import Fit, Outcome, fit_patch
 from dvaudit.store import Workspace
@@ -80,7 +81,7 @@ class PatchedData:
 OUTCOME_WORDS = {
     Outcome.APPLIED: "found by id and content",
     Outcome.MOVED: "found by content under another id",
-    Outcome.ALREADY: "hold already",
+    Outcome.ALREADY: "there already",
     Outcome.CONFLICT: "left out: the label or a verdict is not what the patch saw",
     Outcome.CHANGED: "left out: the content under the id has changed",
     Outcome.MISSING: "left out: neither the id nor the content is there",
@@ -230,15 +231,20 @@ def _role_notes(patch: Patch, roles: Mapping[str, Role | str]) -> tuple[str, ...
     added = [f"'{name}'" for name in now if name not in before]
     if lacking:
         notes.append(
-            f"{len(lacking):,} columns that were features of the patch's data are none here, or of "
-            f"another role: {some(lacking)}. Contents differ by this."
+            f"{_features_of(lacking)} of the patch's data and not here, or of another role: "
+            f"{some(lacking)}. Contents differ by this."
         )
     if added:
         notes.append(
-            f"{len(added):,} columns are features here and were none of the patch's data: "
-            f"{some(added)}. Contents differ by this; ignore these columns when you import."
+            f"{_features_of(added)} here and not of the patch's data: {some(added)}. Contents "
+            "differ by this; ignore such columns when you import."
         )
     return tuple(notes)
+
+
+def _features_of(columns: Sequence[str]) -> str:
+    are = "is a feature" if len(columns) == 1 else "are features"
+    return f"{count(len(columns), 'column')} {are}"
 
 
 def _features(roles: Mapping[str, Role | str]) -> dict[str, str]:

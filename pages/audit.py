@@ -3,9 +3,8 @@
 import streamlit as st
 
 from dvaudit.core.dataset import Task
-from dvaudit.store import RunKind, RunStatus
+from dvaudit.store import RunKind
 from dvaudit.ui import auditing, history
-from dvaudit.ui.following import follow
 from dvaudit.ui.session import current, require_dataset, workspace
 from dvaudit.ui.words import plain
 
@@ -19,16 +18,10 @@ st.caption(
     else f"Find the labels of {plain(dataset.name)} that look wrong."
 )
 
-run = current(ws).run
-if run is not None:
-    if run.status is RunStatus.DONE:
-        history.outcome(ws, dataset, run)
-    else:
-        follow(ws, run)
-
+runs = ws.runs(dataset.id, RunKind.AUDIT)
+auditing.standing(ws, dataset, runs, current(ws).run)
 auditing.set_up(ws, dataset)
 
-runs = ws.runs(dataset.id, RunKind.AUDIT)
 if runs:
     st.header("Audits of this dataset")
     history.audits_table(runs)

@@ -11,6 +11,7 @@ from dvaudit.ui import (
     compare_stability,
     sample_detail,
 )
+from dvaudit.ui.addressed import misread, not_followed
 from dvaudit.ui.session import current, empty_state, require_audit, require_dataset, workspace
 from dvaudit.ui.words import plain
 
@@ -28,8 +29,10 @@ if dataset.task in (None, Task.UNSUPERVISED):
     )
     st.stop()
 
+tabs = ("Agreement", "Disagreements", "Self-test", "Stability")
+not_followed(misread("compare", tabs, "tab"), "this page")
 agreement, disagreements, selftest, stability = st.tabs(
-    ["Agreement", "Disagreements", "Self-test", "Stability"],
+    tabs,
     key="compare",
     on_change="rerun",
     bind="query-params",

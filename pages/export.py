@@ -10,7 +10,7 @@ from dvaudit.ui.words import plain
 
 ws = workspace()
 st.title("Export")
-dataset, run = require_audit(ws)
+dataset, run = require_audit(ws, without=lambda imported: patch_panel(ws, imported, audited=False))
 st.caption(f"{plain(dataset.name)}. The original stays as it is; what you export is a copy.")
 
 decisions = export_view.choose_changes(ws, dataset, run)
@@ -22,5 +22,4 @@ export_view.cut_off_note(ws, run)
 export_view.downloads(ws, dataset, run, decisions)
 st.header("Report")
 report_panel(ws, dataset, run, decisions)
-st.header("Apply a patch")
 patch_panel(ws, dataset)

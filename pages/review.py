@@ -4,6 +4,7 @@ import streamlit as st
 
 from dvaudit.core.dataset import Task
 from dvaudit.ui import history_view, queue_choice, review_view, team_view
+from dvaudit.ui.addressed import misread, not_followed
 from dvaudit.ui.boards import review_board
 from dvaudit.ui.reviewer import choose_reviewer
 from dvaudit.ui.session import empty_state, require_audit, workspace
@@ -26,9 +27,9 @@ if dataset.task is Task.UNSUPERVISED:
 board = review_board(ws, dataset, run)
 with name:
     choose_reviewer(board.spelled)
-judging, team, past = st.tabs(
-    ["Queue", "Team", "History"], key="review", on_change="rerun", bind="query-params"
-)
+tabs = ("Queue", "Team", "History")
+not_followed(misread("review", tabs, "tab"), "this page")
+judging, team, past = st.tabs(tabs, key="review", on_change="rerun", bind="query-params")
 if judging.open:
     with judging:
         queue = queue_choice.choose_queue(

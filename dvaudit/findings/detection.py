@@ -13,6 +13,7 @@ from dvaudit.core.words import count
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+_SAME = 9  # digits: means of the same numbers in another order differ beyond
 
 
 def found_by(values: Floats, planted: Mask) -> NDArray[np.int64]:
@@ -71,7 +72,8 @@ def mean_scores(scores: pd.DataFrame, seconds: Mapping[str, float]) -> pd.DataFr
     """Return one row per method: method, recall, recall_std_error, auroc, auroc_std_error, seconds.
 
     The standard error of the recall is that over the seeds, or the binomial one of all planted
-    errors where that is larger: a few seeds can agree by chance. Best recall first.
+    errors where that is larger: a few seeds can agree by chance. Best recall first, of the same
+    recall best AUROC.
 
     Args:
         scores: method, seed, planted, recall, auroc; a row for each method and seed.
@@ -94,14 +96,19 @@ def mean_scores(scores: pd.DataFrame, seconds: Mapping[str, float]) -> pd.DataFr
             }
         )
     return pd.DataFrame(rows).sort_values(
-        "recall", ascending=False, kind="stable", ignore_index=True
+        ["recall", "auroc"],
+        ascending=False,
+        kind="stable",
+        ignore_index=True,
+        key=lambda column: column.round(_SAME),
     )
 
 
 def recommend(means: pd.DataFrame, chance: float) -> Recommendation:
     """Recommend the method of the highest mean recall, or a cheaper one as good as that.
 
-    As good: within one standard error of the highest.
+    As good: within one standard error of the highest. Of methods of the same recall only the one
+    of the highest AUROC is considered, of the same AUROC the cheapest.
 
     Args:
         means: the table of `mean_scores`.
@@ -118,21 +125,59 @@ def recommend(means: pd.DataFrame, chance: float) -> Recommendation:
             f"test does not show that {number} finds such errors here.",
         )
     close = means[means["recall"] >= best["recall"] - error]
-    chosen = close.sort_values("seconds", kind="stable").iloc[0]
-    if chosen["method"] == best["method"] or chosen["seconds"] == best["seconds"]:
-        return Recommendation(
-            str(best["method"]),
-            f"{best['method']} finds {best['recall']:.1%} of the planted errors in as many samples "
-            f"as were planted, the highest recall (standard error {error:.1%}); a random order "
-            f"finds {chance:.1%}.",
-        )
+    ranked = close.assign(
+        recall=close["recall"].round(_SAME), auroc=close["auroc"].round(_SAME)
+    ).sort_values(["recall", "auroc", "seconds"], ascending=[False, False, True], kind="stable")
+    considered = ranked.drop_duplicates("recall")
+    chosen = considered.sort_values("seconds", kind="stable").iloc[0]
     return Recommendation(
         str(chosen["method"]),
         f"{chosen['method']} finds {chosen['recall']:.1%} of the planted errors in as many samples "
-        f"as were planted: within one standard error ({error:.1%}) of the highest, "
-        f"{best['recall']:.1%} by {best['method']}, at a lower cost; a random order finds "
+        f"as were planted{_reason(chosen, ranked, considered, error)}; a random order finds "
         f"{chance:.1%}.",
     )
+
+
+def _reason(chosen: pd.Series, close: pd.DataFrame, considered: pd.DataFrame, error: float) -> str:
+    """Return what sets a method apart from those within one standard error of the highest recall.
+
+    Args:
+        close: all of them, the highest recall first; `considered`: one for each recall.
+    """
+    first = considered.iloc[0]
+    highest = f" (standard error {error:.1%})"
+    if len(close) == 1:
+        return f", the highest recall{highest}"
+    said = ""
+    equal = close[(close["recall"] == chosen["recall"]) & (close["method"] != chosen["method"])]
+    if len(equal):
+        second = equal.iloc[0]
+        said = f", as many as {_listed(equal['method'])}"
+        if second["auroc"] < chosen["auroc"]:
+            said += (
+                f", and ranks them better over the whole review (AUROC {chosen['auroc']:.3f} to "
+                f"{second['auroc']:.3f})"
+            )
+        else:
+            said += ", at no higher cost"
+    others = considered[considered["method"] != chosen["method"]]
+    if not len(others):
+        return said + highest
+    if chosen["method"] != first["method"]:
+        of = f"the {'quicker' if len(others) == 1 else f'quickest of {len(others) + 1:,}'}"
+        return (
+            f"{said}: no clear difference to the highest recall, {first['recall']:.1%} by "
+            f"{first['method']}{highest}, and {of} by estimate"
+        )
+    return (
+        f"{said}: the highest recall, at no higher cost than {_listed(others['method'])}, with no "
+        f"clear difference between them{highest}"
+    )
+
+
+def _listed(names: pd.Series) -> str:
+    given = [str(name) for name in names]
+    return given[0] if len(given) == 1 else f"{', '.join(given[:-1])} and {given[-1]}"
 
 
 def _std_error(values: Floats) -> float:

@@ -60,7 +60,6 @@ def find(
     if data.task is Task.CLASSIFICATION and data.labels is not None:
         codes = data.labels.astype(np.int64)
     neighbours = near(matrix, codes, NEIGHBOURS, part(progress, 0.0, 0.9))
-    progress(0.9, "describing what was found")
     if rate is None or any(result.class_scores is not None for result in results.values()):
         rate = label_rate(data, results)
     if rate is not None:
@@ -74,7 +73,8 @@ def find(
     conflict = duplicates.conflicts(groups.group, data.labels)
     given = data.label_text()
     copies = duplicates.table(groups, conflict, data.ids, given, found.ranks)
-    outliers = find_outliers(neighbours)
+    outliers = find_outliers(matrix, part(progress, 0.9, 0.95))
+    progress(0.95, "describing what was found")
     samples = _samples(data, found, groups, conflict, outliers, results)
     finding = kinds(samples, found.flagged)
     said = zip(reasons(data, found, neighbours), finding, strict=True)

@@ -66,9 +66,10 @@ class Outliers:
     """Samples far from everything.
 
     Attributes:
-        score: (n,) float64, mean angle in radians to the nearest samples; NaN where n is 1.
+        score: (n,) float64, mean Euclidean distance between the feature vectors of a sample and
+            of its nearest; NaN where n is 1.
         flagged: (n,) bool, score above `bound`.
-        bound: radians; infinite where too few samples give no quartiles to judge by.
+        bound: a distance; infinite where too few samples give no quartiles to judge by.
     """
 
     score: NDArray[np.float64]

@@ -12,7 +12,7 @@ import pyarrow.csv
 from dvaudit.core.dataset import Unreadable
 from dvaudit.core.errors import UnreadableInputError
 from dvaudit.readers import csv_text
-from dvaudit.readers.raw import RawColumn, RawTable, text_column, unique_names
+from dvaudit.readers.raw import RawColumn, RawTable, missing_notes, text_column, unique_names
 
 _BLOCK = 1 << 26  # a cell is in one block: this is also the longest cell
 _END = "\x02end of file\x02"
@@ -70,7 +70,8 @@ def read_csv(data: bytes, name: str) -> RawTable:
         "encoding": source.encoding.codec,
         "byte_order_mark": source.encoding.mark,
     }
-    return RawTable(columns, records, options, _listed(ragged, width), (*source.notes, *notes))
+    notes = (*source.notes, *notes, *missing_notes(columns.values()))
+    return RawTable(columns, records, options, _listed(ragged, width), notes)
 
 
 def _header(source: Source) -> tuple[list[str], int]:

@@ -109,7 +109,7 @@ def load_images(
     progress(0.0, "listing files")
     wanted = [column for column, role in given.items() if role == Role.PATH]
     files = list_files(path, format, wanted[0] if wanted else None)
-    chosen = choose_roles(files, given, named)
+    chosen = choose_roles(files, given, named, labelled=task is not Task.UNSUPERVISED)
     source = files.source()
     checked = verify.check_all(source, part(progress, 0.05, 0.95))
     good = [i for i, item in enumerate(checked) if item.problem is None]
@@ -125,9 +125,16 @@ def load_images(
 
 
 def choose_roles(
-    files: Files, given: Mapping[str, Role | str], named: Mapping[str, str | None]
+    files: Files,
+    given: Mapping[str, Role | str],
+    named: Mapping[str, str | None],
+    *,
+    labelled: bool = True,
 ) -> guessing.Chosen:
     """Return the roles of the columns of labels.csv; none for class folders.
+
+    Args:
+        labelled: whether a column may be guessed to be the label.
 
     Raises:
         SettingsError: a column where there is no labels.csv, or one that is not in it.
@@ -141,7 +148,7 @@ def choose_roles(
             )
         return guessing.Chosen({}, ())
     fixed = {**given, files.options["path_column"]: Role.PATH}
-    chosen = guessing.choose(files.table.columns, fixed, **named)
+    chosen = guessing.choose(files.table.columns, fixed, **named, labelled=labelled)
     if named.get("id") or Role.ID in given.values():
         return chosen
     # The path names an image; a column of keys does so only where a person asks for it.

@@ -62,6 +62,9 @@ def encode(column: RawColumn | None, task: Task | None) -> Labels:
     Raises:
         UnreadableInputError: no labels for a task that needs them, or text where numbers are due.
     """
+    if task is Task.UNSUPERVISED and column is not None and len(column.values):
+        note = f"The labels in '{column.name}' are not used: the data counts as unlabelled."
+        return Labels(Task.UNSUPERVISED, None, (), (note,))
     if task is Task.UNSUPERVISED or (column is None and task is None):
         return Labels(Task.UNSUPERVISED, None, ())
     if column is None:

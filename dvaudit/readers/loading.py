@@ -142,7 +142,8 @@ def _load_pair(x: Any, y: Any, wishes: Wishes, name: str | None, progress: Progr
 def _table(
     raw: RawTable, wishes: Wishes, name: str, path: str, format: str, progress: Progress
 ) -> Dataset:
-    chosen = roles.choose(raw.columns, wishes.roles, **wishes.named())
+    labelled = wishes.task is not Task.UNSUPERVISED
+    chosen = roles.choose(raw.columns, wishes.roles, **wishes.named(), labelled=labelled)
     return table_data.build(
         raw, chosen, name=name, path=path, format=format, task=wishes.task, progress=progress
     )

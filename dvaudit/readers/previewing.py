@@ -85,7 +85,8 @@ def _of_table(
     label: str | None,
     task: Task | None,
 ) -> Preview:
-    chosen = roles.choose(raw.columns, given, label=label)
+    labelled = task is not Task.UNSUPERVISED
+    chosen = roles.choose(raw.columns, given, label=label, labelled=labelled)
     coded, refused = _encoded(chosen.only(Role.LABEL), raw.columns, task)
     refused += _refusal(lambda: table_data.row_ids(raw, chosen.only(Role.ID)))
     refused += _refusal(lambda: table_data.require_features(chosen.roles, name))
@@ -112,7 +113,8 @@ def _of_images(
 ) -> Preview:
     wanted = [column for column, role in given.items() if role == Role.PATH]
     files = image_data.list_files(path, format, wanted[0] if wanted else None)
-    chosen = image_data.choose_roles(files, given, {"label": label})
+    labelled = task is not Task.UNSUPERVISED
+    chosen = image_data.choose_roles(files, given, {"label": label}, labelled=labelled)
     raw = None if files.table is None else image_data.subset(files.table, files.rows)
     if raw is not None:
         coded, refused = _encoded(chosen.only(Role.LABEL), raw.columns, task)

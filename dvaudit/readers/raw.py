@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Unreadable
 from dvaudit.core.errors import some
+from dvaudit.core.words import count
 
 # Words that stand for "no value" in any column. "None" and "none" are left out on purpose: they
 # are names of real classes. In numeric columns NOT_A_NUMBER counts as missing too.
@@ -38,12 +39,14 @@ class RawColumn:
     Attributes:
         values: (u,) distinct values in order of first appearance; text without outer blanks.
         codes: (n,) position in `values`, -1 where the cell is missing.
+        words: texts that were read as missing, and in how many cells of the source.
     """
 
     name: str
     content: Content
     values: NDArray[Any]
     codes: NDArray[np.int64]
+    words: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def missing(self) -> int:
@@ -106,14 +109,31 @@ def as_text(value: object) -> str:
 def text_column(name: str, distinct: Sequence[str], codes: NDArray[np.int64]) -> RawColumn:
     """Build a column of text from distinct raw cells; missing words and outer blanks go."""
     position: dict[str, int] = {}
+    words: dict[str, int] = {}
+    cells = np.bincount(codes[codes >= 0], minlength=len(distinct))
     remap = np.empty(len(distinct) + 1, dtype=np.int64)
     remap[-1] = -1
     for index, raw in enumerate(distinct):
         clean = raw.strip()
+        if clean and clean in MISSING:
+            words[clean] = words.get(clean, 0) + int(cells[index])
         remap[index] = -1 if clean in MISSING else position.setdefault(clean, len(position))
     values = np.empty(len(position), dtype=object)
     values[:] = list(position)
-    return RawColumn(name, Content.TEXT, values, remap[codes])
+    return RawColumn(name, Content.TEXT, values, remap[codes], words)
+
+
+def missing_notes(columns: Iterable[RawColumn]) -> tuple[str, ...]:
+    """Say which texts were read as missing, in how many cells of which columns."""
+    where: dict[str, list[tuple[str, int]]] = {}
+    for column in columns:
+        for word, cells in column.words.items():
+            where.setdefault(word, []).append((column.name, cells))
+    return tuple(
+        f"'{word}' is read as missing in {count(sum(cells for _, cells in found), 'cell')}: "
+        f"{some(f'{name} ({cells:,})' for name, cells in found)}."
+        for word, found in where.items()
+    )
 
 
 def column_from_series(name: str, series: pd.Series[Any]) -> RawColumn:
@@ -147,7 +167,7 @@ def column_from_objects(name: str, cells: NDArray[np.object_]) -> RawColumn:
     codes, distinct = pd.factorize(np.array(texts, dtype=object))
     column = text_column(name, list(distinct), codes.astype(np.int64))
     if nested:
-        return RawColumn(name, Content.NESTED, column.values, column.codes)
+        return RawColumn(name, Content.NESTED, column.values, column.codes, column.words)
     return column
 
 

@@ -56,8 +56,9 @@ def choose(
     label: str | None = None,
     id: str | None = None,
     group: str | None = None,
+    labelled: bool = True,
 ) -> Chosen:
-    """Return a role for every column.
+    """Return a role for every column; without `labelled` none is guessed to be the label.
 
     Raises:
         SettingsError: a column that does not exist, an unknown role, or two columns for a role
@@ -69,7 +70,7 @@ def choose(
     free = [column for name, column in columns.items() if name not in roles]
     if Role.GROUP not in fixed.values():
         _name_one(roles, free, Role.GROUP, GROUP_NAMES)
-    if Role.LABEL not in fixed.values():
+    if labelled and Role.LABEL not in fixed.values():
         guess = _guess_label([column for column in free if column.name not in roles])
         if guess:
             roles[guess[0]] = Role.LABEL

@@ -27,6 +27,7 @@ from dvaudit.readers.raw import (
     column_from_objects,
     column_from_series,
     is_missing,
+    missing_notes,
     unique_names,
 )
 
@@ -184,6 +185,7 @@ def _table(
     if not columns or not rows:
         raise UnreadableInputError(f"{name} has {len(columns)} columns and {rows} rows to read.")
     records = np.arange(rows) if records is None else records
+    notes = (*notes, *missing_notes(columns.values()))
     return RawTable(columns, records, options or {}, unreadable, notes)
 
 

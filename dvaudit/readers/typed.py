@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Role
 from dvaudit.core.errors import some
+from dvaudit.core.words import count
 from dvaudit.readers.raw import NOT_A_NUMBER, Content, RawColumn
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
@@ -106,6 +107,12 @@ def feature(column: RawColumn, role: Role) -> tuple[pd.Series[Any], tuple[str, .
         notes.append(
             f"'{column.name}': {len(odd)} values are no {what} and count as missing: {some(odd)}."
         )
+    empty = [text for text in parsed.failed if text in NOT_A_NUMBER]
+    if empty:
+        cells = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+        held = np.array([text in NOT_A_NUMBER for text in column.texts()])
+        where = count(int(cells[held].sum()), "cell")
+        notes.append(f"'{column.name}': read as missing in {where}: {some(map(repr, empty))}.")
     blank = np.array([np.nan if role is Role.NUMERIC else np.datetime64("NaT")])
     values = np.concatenate([parsed.values, blank.astype(parsed.values.dtype)])
     return pd.Series(values[column.codes]), tuple(notes)

@@ -146,13 +146,13 @@ class Datasets:
 
     def rename(self, dataset_id: str, name: str) -> None:
         """Call a dataset something else; see Workspace.rename_dataset."""
-        self.get(dataset_id)
+        old = self.get(dataset_id).name
         short = " ".join(name.split())
         if not short:
-            raise WorkspaceError(f"Dataset {dataset_id} keeps its name: the new one is empty.")
+            raise WorkspaceError(f"{old} keeps its name: the new one is empty.")
         if len(short) > MOST_NAME:
             raise WorkspaceError(
-                f"Dataset {dataset_id} keeps its name: the new one has {len(short):,} characters. "
+                f"{old} keeps its name: the new one has {len(short):,} characters. "
                 f"Use at most {MOST_NAME}."
             )
         self._update(dataset_id, {"name": short})

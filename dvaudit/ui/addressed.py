@@ -7,6 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from dvaudit.ui.words import plain
+
+_LONGEST = 40  # letters shown of what the address asks for
+
 
 def in_address(params: Mapping[str, Sequence[str]]) -> None:
     """Set or, where there is no value, take away parameters of the address, in one step.
@@ -27,6 +31,33 @@ def asked(key: str, options: Sequence[str]) -> str:
     """Return the option that the address asks for by `key`, the first one where it names none."""
     value = st.query_params.get(key, "")
     return value if value in options else options[0]
+
+
+def misread(key: str, options: Sequence[str], said: str) -> list[str]:
+    """Return in words what the address asks for by `key` and is none of `options`; mostly nothing.
+
+    Before the widget is drawn: of one that is bound to the address, Streamlit takes away what it
+    does not know.
+
+    Args:
+        said: what people call `key`.
+    """
+    given = st.query_params.get_all(key)
+    return [f"{said} {value[:_LONGEST]!r}" for value in given if value not in ("", *options)]
+
+
+def not_followed(asked_in_vain: Sequence[str], holder: str = "this audit") -> None:
+    """Say what of the address cannot be followed; nothing where all of it can.
+
+    Args:
+        holder: what does not have it.
+    """
+    if asked_in_vain:
+        st.warning(
+            f"The address asks for what {holder} does not have: "
+            f"{plain('; '.join(asked_in_vain))}. The rest of it is followed.",
+            icon=":material/link_off:",
+        )
 
 
 def mirrored(key: str, options: Sequence[str], reset: Sequence[str] = ()) -> Callable[[], None]:

@@ -85,11 +85,12 @@ def conflicts(board: Board) -> None:
     if not len(positions):
         st.caption("Reviewers agree wherever several have judged a sample.")
         return
+    them = "it" if len(positions) == 1 else "them"
     st.markdown(
         f"**{count(len(positions), 'sample')}** with different verdicts. Until somebody settles "
-        "them, the newest verdict is in force, also in what is exported."
+        f"{them}, the newest verdict is in force, also in what is exported."
     )
-    st.button("Settle them", type="primary", icon=":material/balance:", on_click=_to_conflicts)
+    st.button(f"Settle {them}", type="primary", icon=":material/balance:", on_click=_to_conflicts)
     rows = [_conflict_row(board, at) for at in positions[:SHOWN].tolist()]
     st.dataframe(
         pd.DataFrame(rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -13,7 +14,9 @@ from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.errors import DvauditError
 from dvaudit.core.machine import Cost, available_memory, size_text
 from dvaudit.core.settings import specs
-from dvaudit.store import DatasetRecord, Workspace
+from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
+from dvaudit.ui import history
+from dvaudit.ui.following import follow
 from dvaudit.ui.forms import settings_form
 from dvaudit.ui.session import refusals_shown, select
 from dvaudit.ui.trusted_choice import trusted_choice
@@ -22,6 +25,7 @@ from dvaudit.ui.words import duration, plain
 MOST_SEED = 2**31 - 1
 AUTOMATIC = "automatic"
 ADDRESSED = "with"  # names a method in the address of the page
+_SEEN_LIVE = "audits_seen_live"
 UNLABELLED = ("dvgs",)  # chosen at first for data without labels
 OFFERED_NEXT = ("dvgs", "liveval", "dvemb")  # after the defaults, before the rest
 
@@ -36,6 +40,36 @@ class Plan:
     extractor_settings: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     trusted: str | None = None
+
+
+def standing(
+    ws: Workspace, dataset: DatasetRecord, runs: Sequence[RunRecord], chosen: RunRecord | None
+) -> None:
+    """Show the audits of a dataset that work or wait, then the chosen one.
+
+    One that ends while this page shows it becomes the chosen one. The newest is shown where it
+    stopped, too: what a person comes back to.
+
+    Args:
+        runs: all audits of the dataset, newest first.
+    """
+    live = [run for run in runs if run.status.is_live]
+    seen = st.session_state.get(_SEEN_LIVE, ())
+    st.session_state[_SEEN_LIVE] = tuple(run.id for run in live)
+    ended = next((run for run in runs if run.id in seen and run.status is RunStatus.DONE), None)
+    if ended is not None and (chosen is None or ended.id != chosen.id):
+        select(dataset.id, ended.id)
+        st.rerun()
+    newest = list(runs[:1]) if runs and runs[0].status.is_resumable else []
+    shown = sorted(live, key=lambda run: (run.status is RunStatus.QUEUED, run.created)) + newest
+    for run in shown:
+        follow(ws, run)
+    if chosen is None or chosen.id in {run.id for run in shown}:
+        return
+    if chosen.status is RunStatus.DONE:
+        history.outcome(ws, dataset, chosen)
+    else:
+        follow(ws, chosen)
 
 
 def set_up(ws: Workspace, dataset: DatasetRecord) -> None:

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from dvaudit import audits
 from dvaudit.core.dataset import Task
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.errors import DvauditError
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui.boards import review_board
 from dvaudit.ui.review_events import checked_label
-from dvaudit.ui.reviewer import reviewer
+from dvaudit.ui.reviewer import choose_reviewer, is_known, reviewer
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import count, plain
 
 KEY = "bulk"
+_STORED, _REFUSED = f"{KEY}_stored", f"{KEY}_refused"
 
 
 class Bulk(StrEnum):
@@ -104,6 +106,9 @@ def bulk_verdicts(
         frame: the findings of `run`.
         positions: the selection.
     """
+    told = st.session_state.pop(_STORED, None)
+    if told:
+        st.toast(told, icon=":material/check:")
     _undo_button(ws, dataset, run)
     box = st.popover(
         f"Judge {count(len(positions), 'sample')}",
@@ -121,17 +126,18 @@ def bulk_verdicts(
 def _undo_button(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Draw a button that takes this person's last action back, where that was one on many."""
     together, rows = review_board(ws, dataset, run).last_action(reviewer())
-    if together is not None:
+    if together is not None and is_known():
         st.button(
             f"Undo {count(rows, 'verdict')}",
             icon=":material/undo:",
             key=f"{KEY}_undo",
             on_click=_undo,
             args=(ws, dataset),
-            help="Take back your last action, which judged these samples at once.",
+            help="Take back your last action, which judged these samples together.",
         )
 
 
+@st.fragment
 def _controls(
     ws: Workspace,
     dataset: DatasetRecord,
@@ -139,6 +145,9 @@ def _controls(
     frame: pd.DataFrame,
     positions: NDArray[np.int64],
 ) -> None:
+    if _STORED in st.session_state:
+        st.rerun()
+    board = review_board(ws, dataset, run)
     what = Bulk(
         st.radio(
             "Verdict for all of them",
@@ -148,16 +157,22 @@ def _controls(
         )
     )
     label = _label(dataset) if what is Bulk.RELABEL else None
-    judged = review_board(ws, dataset, run).standing() > 0
+    judged = board.standing() > 0
     there = int(judged[positions].sum())
-    again = there > 0 and st.checkbox(f"Also the {there:,} that have a verdict", key=f"{KEY}_again")
+    again = there > 0 and st.checkbox(
+        f"Also the {there:,} that {'has' if there == 1 else 'have'} a verdict", key=f"{KEY}_again"
+    )
     suggests = frame["suggested_label"].notna().to_numpy(dtype=bool)
     made = plan(positions, judged, suggests, what, again=again)
     st.caption(said(made, again=again))
+    choose_reviewer(board.spelled, place=f"_{KEY}", ask=True)
+    refused = st.session_state.pop(_REFUSED, None)
+    if refused:
+        st.error(plain(refused), icon=":material/error:")
     st.button(
         f"Store {count(len(made.positions), 'verdict')}",
         type="primary",
-        disabled=not len(made.positions) or (what is Bulk.RELABEL and not label),
+        disabled=not (len(made.positions) and is_known()) or (what is Bulk.RELABEL and not label),
         key=f"{KEY}_store",
         on_click=_store,
         args=(ws, dataset, frame, made.positions, what, label, again),
@@ -166,14 +181,17 @@ def _controls(
 
 def said(made: Plan, *, again: bool) -> str:
     """Return in words what a plan would do."""
-    parts = [f"{count(len(made.positions), 'sample')} would get this verdict, undone at once."]
+    parts = [f"{count(len(made.positions), 'sample')} would get this verdict, as one action."]
     if made.judged:
-        parts.append(
-            f"{made.judged:,} have a verdict already and "
-            + ("get this one instead." if again else "are left alone.")
-        )
+        one = made.judged == 1
+        there = f"{made.judged:,} {'has' if one else 'have'} a verdict already and "
+        if again:
+            parts.append(f"{there}{'gets' if one else 'get'} this one instead.")
+        else:
+            parts.append(f"{there}{'is' if one else 'are'} left alone.")
     if made.without:
-        parts.append(f"{made.without:,} have no suggestion and are left out.")
+        have, are = ("has", "is") if made.without == 1 else ("have", "are")
+        parts.append(f"{made.without:,} {have} no suggestion and {are} left out.")
     return " ".join(parts)
 
 
@@ -194,7 +212,7 @@ def _store(
     label: str | None,
     again: bool,
 ) -> None:
-    with refusals_shown():
+    try:
         if what is Bulk.RELABEL:
             classes: Sequence[str] = () if dataset.task is Task.REGRESSION else dataset.class_names
             label = checked_label(label, classes)
@@ -206,9 +224,12 @@ def _store(
             event=uuid.uuid4().hex,
             only_open=not again,
         )
-        # A popover closes once the selection's verdicts are there: the next one is a new choice.
-        st.session_state[f"{KEY}_open"] = False
-        st.toast(f"Stored {count(stored, 'verdict')}.", icon=":material/check:")
+    except DvauditError as refusal:
+        st.session_state[_REFUSED] = str(refusal)
+        return
+    # A popover closes once the selection's verdicts are there: the next one is a new choice.
+    st.session_state[f"{KEY}_open"] = False
+    st.session_state[_STORED] = f"Stored {count(stored, 'verdict')}."
 
 
 def _undo(ws: Workspace, dataset: DatasetRecord) -> None:

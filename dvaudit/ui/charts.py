@@ -57,6 +57,8 @@ def histogram(
                 hovertemplate="%{customdata[0]:.4g} to %{customdata[1]:.4g}<br>"
                 f"%{{y:,}} {name}<extra></extra>",
             )
+        # Otherwise 0.0002 reads 200µ.
+        figure.update_xaxes(exponentformat="power" if np.abs(edges).max() < 1 else "B")
     figure.update_layout(dragmode="select", selectdirection="h", bargap=0.08)
     figure.update_xaxes(title=_text(title), fixedrange=True, showgrid=False, nticks=5)
     figure.update_yaxes(fixedrange=True, nticks=4, rangemode="tozero")

@@ -9,10 +9,14 @@ from dvaudit.store import RunRecord, Workspace
 from dvaudit.ui import compare_charts as charts
 from dvaudit.ui import compare_data as data
 from dvaudit.ui import frames, theme
+from dvaudit.ui.addressed import in_address, not_followed
 from dvaudit.ui.contributors_charts import show
 from dvaudit.ui.history import number
+from dvaudit.ui.samples_view import whole_number
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count, plain
+
+K = "k"  # in the address
 
 
 def enough_methods(run: RunRecord, frame: pd.DataFrame) -> bool:
@@ -60,13 +64,21 @@ def _correlations(ws: Workspace, run: RunRecord) -> None:
 
 def _overlap(ws: Workspace, run: RunRecord, samples: int) -> None:
     st.header("Overlap of the most suspicious")
+    key, most = f"compare_k_{run.id}", max(samples, 2)
+    wanted = whole_number(st.query_params.get(K, ""))
+    if 1 <= wanted <= most:
+        st.session_state[key] = wanted
+    elif st.query_params.get(K):
+        not_followed([f"k {st.query_params[K][:40]!r}, which goes from 1 to {most:,}"])
+    if key not in st.session_state:
+        st.session_state[key] = data.usual_k(ws, run)
     k = st.slider(
         "k, the most suspicious samples of each method",
         1,
-        max(samples, 2),
-        data.usual_k(ws, run),
-        key=f"compare_k_{run.id}",
+        most,
+        key=key,
         help="It starts at the number of samples flagged.",
+        on_change=lambda: in_address({K: [str(st.session_state[key])]}),
         persist_state="session",
     )
     table = data.overlaps(ws, run, int(k))

@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dvaudit.findings import RankIntervals
-from dvaudit.ui.contributors_charts import shortened
 from dvaudit.ui.dynamics_lines import LAYOUT, Style, escaped, styles
 from dvaudit.ui.ranking import numbers
+from dvaudit.ui.words import shortened
 
 GREY = "#7a8699"
 _LONGEST = 20

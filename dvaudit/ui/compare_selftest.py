@@ -266,7 +266,8 @@ def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan, audit: RunRecord | 
     right.metric("Memory, at most", size_text(most), help=f"{size_text(free)} are free here now.")
     for name, cost in costs.items():
         title = valuators.lookup(name).title
-        st.caption(f"**{title}**: {rounds} times {duration(cost.seconds)}")
+        each = f"{duration(cost.seconds)} each" if rounds > 1 else duration(cost.seconds)
+        st.caption(f"**{title}**: {count(rounds, 'round')}, {each}")
     if most > free:
         st.warning(
             f"This needs more memory than is free ({size_text(free)}). Leave out the method that "

@@ -20,7 +20,7 @@ from plotly.subplots import make_subplots
 
 from dvaudit.ui.contributors_maths import NORMAL_95, Floats, intervals
 from dvaudit.ui.ranking import numbers
-from dvaudit.ui.words import count
+from dvaudit.ui.words import count, shortened
 
 LONGEST_NAME = 26
 MOST_HEADING = 110  # characters of all headings of a map beside each other
@@ -108,7 +108,7 @@ class _Name:
 
     def __init__(self, text: str) -> None:
         self.full = _text(text)
-        self.short = _text(shortened(text))
+        self.short = _text(shortened(text, LONGEST_NAME))
 
 
 def _row_name(table: pd.DataFrame, at: int | None, hidden: int) -> _Name:
@@ -119,14 +119,6 @@ def _row_name(table: pd.DataFrame, at: int | None, hidden: int) -> _Name:
 
 def _picked(column: Floats, rows: Sequence[int | None]) -> Floats:
     return np.array([np.nan if at is None else column[at] for at in rows])
-
-
-def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """Return a name that fits beside a chart; cut in the middle, as names often begin alike."""
-    if len(text) <= longest:
-        return text
-    last = (longest - 1) // 2
-    return f"{text[: longest - 1 - last].rstrip()}…{text[-last:].lstrip()}"
 
 
 def curve(table: pd.DataFrame, direction: str, performance: str) -> go.Figure:
@@ -248,7 +240,7 @@ def rank_heat(ranks: pd.DataFrame, *, dark: bool) -> go.Figure:
         autorange="reversed",
         ticks="",
         tickvals=list(range(len(ranks))),
-        ticktext=[_text(shortened(str(name))) for name in ranks.index],
+        ticktext=[_text(shortened(str(name), LONGEST_NAME)) for name in ranks.index],
         fixedrange=True,
         showgrid=False,
         zeroline=False,

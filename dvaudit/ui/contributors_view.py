@@ -19,7 +19,7 @@ from dvaudit.ui.contributors_setup import game_words
 from dvaudit.ui.history import number, plain_parts
 from dvaudit.ui.ranking import numbers
 from dvaudit.ui.session import empty_state
-from dvaudit.ui.words import ago, count, duration, plain
+from dvaudit.ui.words import ago, count, duration, plain, shortened
 
 LONGEST_FIGURE = 15  # letters of a name that a key figure has room for
 PAPER = 1.0  # the factor of kappa as the run fixed it
@@ -155,7 +155,7 @@ def _key_figures(table: pd.DataFrame, summary: dict[str, Any], kappa: float, fac
         )
         for label, ends in (("Most useful", order[:1]), ("Least useful", order[-1:])):
             name = str(table["contributor"].iat[ends[0]]) if ends else "none"
-            short = charts.shortened(name, LONGEST_FIGURE)
+            short = shortened(name, LONGEST_FIGURE)
             _figure(
                 label,
                 plain(short),

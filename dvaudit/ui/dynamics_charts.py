@@ -12,7 +12,6 @@ from plotly.subplots import make_subplots
 
 from dvaudit.dynamics import ALL
 from dvaudit.ui import theme
-from dvaudit.ui.contributors_charts import shortened
 from dvaudit.ui.dynamics_lines import (
     LAYOUT,
     MOST_MARKED,
@@ -37,6 +36,7 @@ from dvaudit.ui.dynamics_lines import (
 )
 from dvaudit.ui.dynamics_maths import Floats, all_lines, class_lines
 from dvaudit.ui.ranking import numbers
+from dvaudit.ui.words import shortened
 
 _PANEL_PIXELS, _NUMBER_PIXELS = 300.0, 15.0  # heights of a panel of single samples and of a number
 

@@ -16,9 +16,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dvaudit.ui.contributors_charts import shortened
 from dvaudit.ui.dynamics_maths import Floats
 from dvaudit.ui.ranking import numbers
+from dvaudit.ui.words import shortened
 
 COLOURS = ("#0072b2", "#c94f00", "#00855f", "#a8428a", "#7a6200")
 COLOURS_ON_DARK = ("#56b4e9", "#f08a3c", "#2bc49a", "#e08fbf", "#f0e442")

@@ -19,6 +19,7 @@ from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import dynamics_charts as charts
 from dvaudit.ui import dynamics_frames, frames, theme
 from dvaudit.ui import dynamics_maths as maths
+from dvaudit.ui.addressed import in_address, misread, not_followed
 from dvaudit.ui.contributors_charts import show
 from dvaudit.ui.dynamics_readings import early_detection, influential_phases
 from dvaudit.ui.dynamics_samples import single_samples
@@ -27,6 +28,7 @@ from dvaudit.ui.ranking import numbers
 from dvaudit.ui.session import empty_state, select
 from dvaudit.ui.words import count, plain
 
+METHOD = "method"  # in the address
 _TABS = ("Values", "Samples", "Early detection", "Phases")
 
 
@@ -83,6 +85,7 @@ def no_training(run: RunRecord, task: Task | None) -> None:
 def results(ws: Workspace, dataset: DatasetRecord, run: RunRecord, methods: list[str]) -> None:
     """Show the values over training of one of `methods`."""
     method = _choose(run, methods)
+    not_followed([*misread(METHOD, methods, "method"), *misread("over", _TABS, "tab")])
     trace = dynamics_frames.trace(ws, run, method)
     st.caption(_facts(ws, run, method, trace))
     classes, samples, early, phases = st.tabs(
@@ -106,10 +109,18 @@ def _choose(run: RunRecord, methods: list[str]) -> str:
     if len(methods) == 1:
         return methods[0]
     key = f"dynamics_method_{run.id}"
-    if st.session_state.get(key) not in methods:
+    wanted = st.query_params.get(METHOD)
+    if wanted in methods:
+        st.session_state[key] = wanted
+    elif st.session_state.get(key) not in methods:
         st.session_state[key] = methods[0]
     chosen = st.segmented_control(
-        "Method", methods, key=key, required=True, persist_state="session"
+        "Method",
+        methods,
+        key=key,
+        required=True,
+        on_change=lambda: in_address({METHOD: [str(st.session_state[key])]}),
+        persist_state="session",
     )
     return chosen if chosen in methods else methods[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,6 +15,8 @@ _HEIGHT = 260
 _BAND = "rgba(122, 134, 153, 0.22)"
 _FADED = 0.02  # P(worth flagging) below which the curve is not drawn further than there is to see
 _MOST_POINTS = 120
+_TOP, _ROW = 22, 15  # pixels: above the chart, and of a further row of names
+_LETTER = 0.02  # of the axis, that a letter takes in the narrowest chart
 _APART = 0.03  # of the axis: a bar with its ends is 2 % of the narrowest chart
 
 
@@ -42,15 +45,16 @@ def precision_chart(found: Earned, suggested: int, *, dark: bool) -> go.Figure:
         _add_bins(figure, bins, palette[0])
     line = {"width": 2, "color": palette[1]}
     figure.add_vline(found.flagged + 0.5, line=line)
-    beyond = suggested > found.flagged
-    labels = [_label(found.flagged, f"cut-off {found.flagged:,}", palette[1], left=beyond)]
+    named = [(found.flagged, f"cut-off {found.flagged:,}", palette[1])]
     if suggested and suggested != found.flagged:
         figure.add_vline(suggested + 0.5, line={**line, "color": palette[2], "dash": "dash"})
-        labels.append(_label(suggested, f"suggested {suggested:,}", palette[2], left=not beyond))
+        named.append((suggested, f"suggested {suggested:,}", palette[2]))
+    labels = _labels(sorted(named), last)
+    top = _TOP + max(label["yshift"] for label in labels)
     figure.update_layout(
         **LAYOUT,
         height=_HEIGHT,
-        margin={"l": 0, "r": 8, "t": 22, "b": 0},
+        margin={"l": 0, "r": 8, "t": top, "b": 0},
         annotations=labels,
     )
     figure.update_xaxes(
@@ -172,16 +176,40 @@ def _add_bins(figure: go.Figure, bins: list[Bin], colour: str) -> None:
     )
 
 
-def _label(at: int, text: str, colour: str, *, left: bool) -> dict[str, object]:
-    """Return the name of a vertical line, at its left or right."""
-    return {
-        "x": at + 0.5,
-        "y": 1.0,
-        "yref": "paper",
-        "text": text,
-        "showarrow": False,
-        "xanchor": "right" if left else "left",
-        "yanchor": "bottom",
-        "xshift": -2 if left else 2,
-        "font": {"color": colour, "size": 12},
-    }
+def _labels(named: Sequence[tuple[int, str, str]], last: int) -> list[dict[str, Any]]:
+    """Return the names of one or two vertical lines, outwards of them where there is room.
+
+    One that would leave the chart goes to the other side of its line, above the other name where
+    the two would overlap.
+
+    Args:
+        named: place, text and colour of each, in the order of places.
+        last: the last place that the axis shows.
+    """
+    labels: list[dict[str, Any]] = []
+    taken = 0.0  # of the axis, by the names before
+    for index, (at, text, colour) in enumerate(named):
+        place, wide = at / last, _LETTER * len(text)
+        left = index == 0 and len(named) > 1
+        if left and place < wide:
+            left = False
+        elif not left and place + wide > 1:
+            left = True
+        begins = place - wide if left else place
+        raised = bool(labels) and begins < taken
+        taken = max(taken, begins + wide)
+        labels.append(
+            {
+                "x": at + 0.5,
+                "y": 1.0,
+                "yref": "paper",
+                "text": text,
+                "showarrow": False,
+                "xanchor": "right" if left else "left",
+                "yanchor": "bottom",
+                "xshift": -2 if left else 2,
+                "yshift": _ROW if raised else 0,
+                "font": {"color": colour, "size": 12},
+            }
+        )
+    return labels

@@ -72,7 +72,7 @@ def verdict_words(found: Earned, rate: ErrorRate, methods: ErrorRate) -> str:
     """Return what the figures rest on; arguments as of `figures`."""
     said = [f"From {count(found.judged, 'verdict')}; ranges are 95% intervals."]
     if found.precision.of and found.basis is not Basis.ALL:
-        said.append(f"Precision: {_OF[found.basis].format(count(found.precision.of, 'flag'))}.")
+        said.append(f"Precision: {_precision_of(found)}.")
     if rate == methods and rate.rate is not None:
         said.append("Wrong labels in all: the methods' own estimate; verdicts tell less so far.")
     if found.dropped:
@@ -83,12 +83,22 @@ def verdict_words(found: Earned, rate: ErrorRate, methods: ErrorRate) -> str:
     return " ".join(said)
 
 
-_OF = {
-    Basis.TOP: "of the first {} in order",
-    Basis.DRAWN: "of {} drawn at random",
-    Basis.CHOSEN: "of {} judged by hand or in bulk, not a sample of all flags, so without an "
-    "interval",
-}
+def _precision_of(found: Earned) -> str:
+    """Return which flags the precision is of, where it is not of all."""
+    judged = count(found.precision.of, "flag")
+    if found.basis is Basis.DRAWN:
+        said = f"of {judged} drawn at random"
+    elif found.basis is Basis.CHOSEN:
+        said = f"of {judged} judged by hand or in bulk, not a sample of all flags, so without an"
+        said += " interval"
+    else:
+        first = min(found.top, found.flagged)
+        if found.precision.of == first:
+            return f"of the first {judged} in order"
+        said = f"of {found.precision.of:,} of the first {count(first, 'flag')} in order"
+        if not found.unsure:
+            said += "; those without a verdict are left out"
+    return f"{said}; unsure ones are left out" if found.unsure else said
 
 
 def _flags(found: Earned) -> Figure:

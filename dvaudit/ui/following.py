@@ -8,11 +8,12 @@ import streamlit as st
 
 from dvaudit import audits
 from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
+from dvaudit.ui import dialogs
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import duration, plain
 
 POLL_SECONDS = 2
-_WHAT = {
+WHAT = {
     RunKind.IMPORT: "Import",
     RunKind.AUDIT: "Audit",
     RunKind.CONTRIBUTORS: "Valuation",
@@ -22,7 +23,8 @@ _WHAT = {
     RunKind.MAP: "Map",
     RunKind.QUERY: "Question",
 }
-_STOPPED = {
+_ENDED = {
+    RunStatus.DONE: "is done",
     RunStatus.FAILED: "failed",
     RunStatus.CANCELLED: "was cancelled",
     RunStatus.INTERRUPTED: "was interrupted",
@@ -43,10 +45,13 @@ def follow(ws: Workspace, run: RunRecord, change: Callable[[], None] | None = No
 @st.fragment(run_every=POLL_SECONDS)
 def _live(ws: Workspace, run_id: str, drawn: RunStatus) -> None:
     run = ws.run(run_id)
-    if run.status is not drawn:
+    if run.status is not drawn and not dialogs.is_open():
         st.rerun()  # the whole page names the status elsewhere too, and shows the result at the end
     with st.container(border=True):
-        st.markdown(f"**{_WHAT[run.kind]}: {_stage(run)}**")
+        if not run.status.is_live:
+            st.markdown(f"**{_name(run)} {_ENDED[run.status]}**")
+            return
+        st.markdown(f"**{_name(run)}: {_stage(run)}**")
         st.progress(min(max(run.fraction, 0.0), 1.0))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(left_text(run), width="stretch")
@@ -58,6 +63,11 @@ def _live(ws: Workspace, run_id: str, drawn: RunStatus) -> None:
                 on_click=_cancel,
                 args=(ws, run.id),
             )
+
+
+def _name(run: RunRecord) -> str:
+    # Several audits can be on one page.
+    return plain(run.title) if run.kind is RunKind.AUDIT else WHAT[run.kind]
 
 
 def _stage(run: RunRecord) -> str:
@@ -73,7 +83,9 @@ def left_text(run: RunRecord) -> str:
     if run.status is not RunStatus.RUNNING:
         return "You can leave this page: the work goes on, and this shows it when you come back."
     done = f"{run.fraction:.0%} done"
-    return done if run.eta is None else f"{done}, about {duration(run.eta)} left"
+    if run.eta is None:
+        return done
+    return f"{done}, {'' if run.eta < 1 else 'about '}{duration(run.eta)} left"
 
 
 def _cancel(ws: Workspace, run_id: str) -> None:
@@ -88,7 +100,7 @@ def _resume(ws: Workspace, run_id: str) -> None:
 
 def _stopped(ws: Workspace, run: RunRecord, change: Callable[[], None] | None) -> None:
     with st.container(border=True):
-        headline = f"{_WHAT[run.kind]} {_STOPPED[run.status]} at {run.fraction:.0%}"
+        headline = f"{_name(run)} {_ENDED[run.status]} at {run.fraction:.0%}"
         if run.status is RunStatus.CANCELLED:
             st.markdown(f"**{headline}**")
         else:

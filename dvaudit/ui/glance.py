@@ -10,11 +10,12 @@ import streamlit as st
 from PIL import Image
 
 from dvaudit import readers
-from dvaudit.core.dataset import Kind, Task
+from dvaudit.core.dataset import Kind, Role, Task
 from dvaudit.core.errors import UnreadableInputError
 from dvaudit.core.machine import size_text
 from dvaudit.core.pictures import open_image
 from dvaudit.readers import Preview, image_data
+from dvaudit.readers.raw import as_text
 from dvaudit.ui.words import count, plain
 
 PICTURES = 10
@@ -64,15 +65,14 @@ def summary(path: Path, preview: Preview) -> None:
 
 def contents(path: Path, preview: Preview) -> None:
     """Show a few pictures or the first rows, and the largest classes."""
-    pictures = (
-        _pictures(str(path), preview.format, _stamp(path)) if preview.kind is Kind.IMAGE else []
-    )
+    label = next((column.name for column in preview.columns if column.role is Role.LABEL), None)
+    pictures = []
+    if preview.kind is Kind.IMAGE:
+        pictures = _pictures(str(path), preview.format, _stamp(path), label)
     if pictures:
         with st.container(horizontal=True, gap="small"):
             for name, picture in pictures:
-                st.image(
-                    picture, caption=plain(name), alt=f"Picture of class {name}", width=PICTURE_SIDE
-                )
+                st.image(picture, caption=plain(name), alt=f"Picture: {name}", width=PICTURE_SIDE)
     elif len(preview.head.columns):
         st.dataframe(preview.head, height=215, hide_index=True)
     if preview.classes:
@@ -99,9 +99,13 @@ def remarks(preview: Preview) -> None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _pictures(
-    path: str, format: str, stamp: tuple[int, int] | None
+    path: str, format: str, stamp: tuple[int, int] | None, label: str | None
 ) -> list[tuple[str, Image.Image]]:
-    """Return a few pictures spread over the file, small, with their folder or file name."""
+    """Return a few pictures spread over the file, small, with their label or file name.
+
+    Args:
+        label: the column of labels.csv that holds the labels.
+    """
     if format not in ("image-zip", "image-folder"):
         return []
     files = image_data.list_files(Path(path), format)
@@ -116,6 +120,15 @@ def _pictures(
         picture.thumbnail((2 * PICTURE_SIDE, 2 * PICTURE_SIDE))
         file = io.BytesIO()
         picture.convert("RGB").save(file, "PNG")
-        name = files.classes[position] if files.classes else Path(files.images[position].name).name
-        found.append((name, Image.open(file)))
+        found.append((_caption(files, position, label), Image.open(file)))
     return found
+
+
+def _caption(files: image_data.Files, position: int, label: str | None) -> str:
+    if files.classes:
+        return files.classes[position]
+    if files.table is None or label is None:
+        return Path(files.images[position].name).name
+    column = files.table.columns[label]
+    code = int(column.codes[files.rows[position]])
+    return as_text(column.values[code]) if code >= 0 else "no label"

@@ -135,23 +135,41 @@ def _labels(dataset: DatasetRecord, health: Health) -> None:
         )
     else:
         st.markdown("**No labels**")
-        st.caption("Audits look for wrong labels: import the data again and set a label column.")
+        st.caption(
+            "An audit finds duplicates and outliers. To look for wrong labels, import the data "
+            "again and set a label column."
+        )
 
 
 def _next_step(ws: Workspace, dataset: DatasetRecord) -> None:
     """Lead to the audit, or to what it found."""
-    if dataset.task is Task.UNSUPERVISED:
-        return
+    labelled = dataset.task is not Task.UNSUPERVISED
     finished = audits.latest_audit(ws, dataset.id)
     with st.container(border=True, gap="small"):
         st.markdown("**Next**")
         if finished is None:
-            st.caption("Find the labels that look wrong.")
+            st.caption(
+                "Find the labels that look wrong."
+                if labelled
+                else "Find duplicates, and samples far from all others."
+            )
             page_button(
                 "Audit this data",
                 "pages/audit.py",
                 key="health_audit",
                 icon=":material/troubleshoot:",
+            )
+        elif not labelled:
+            summary = frames.summary(ws, finished)
+            st.caption(
+                f"The last audit found {count(summary['outliers'], 'outlier')} and "
+                f"{count(summary['duplicate_groups'], 'group')} of duplicates."
+            )
+            page_button(
+                "See the samples",
+                "pages/samples.py",
+                key="health_samples",
+                icon=":material/grid_view:",
             )
         else:
             found = frames.findings(ws, finished)
@@ -198,5 +216,6 @@ def _look(ws: Workspace, dataset: DatasetRecord) -> None:
         return
     st.markdown(f"**The first {min(ROWS, total):,} rows**")
     columns = frames.features(ws, dataset).head(ROWS)
-    named = samples[["id", "label"]].head(ROWS)
+    unlabelled = dataset.task is Task.UNSUPERVISED
+    named = samples[["id"] if unlabelled else ["id", "label"]].head(ROWS)
     st.dataframe(pd.concat([named, columns], axis=1), hide_index=True, height=320)

@@ -11,11 +11,12 @@ import streamlit as st
 from dvaudit import audits
 from dvaudit.core.errors import DvauditError, some
 from dvaudit.core.machine import size_text
-from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, Workspace
+from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.store.datasets import MOST_NAME
-from dvaudit.ui import home_facts
+from dvaudit.ui import dialogs, home_facts
+from dvaudit.ui.following import POLL_SECONDS, WHAT
 from dvaudit.ui.removal import MOST_USERS, losses_elsewhere
-from dvaudit.ui.session import current, select
+from dvaudit.ui.session import current, refusals_shown, select
 from dvaudit.ui.words import count, plain
 
 _REFUSED = "home_refused"
@@ -28,9 +29,10 @@ def refusal_shown() -> None:
         st.error(plain(refused), icon=":material/error:")
 
 
-@st.dialog("Rename dataset")
+@st.dialog("Rename dataset", on_dismiss="rerun")
 def rename_dataset(ws: Workspace, record: DatasetRecord) -> None:
     """Ask for another name."""
+    dialogs.opened()
     key = f"name_{record.id}"
     with st.form("rename", border=False):
         st.text_input("Name", record.name, max_chars=MOST_NAME, key=key)
@@ -40,27 +42,63 @@ def rename_dataset(ws: Workspace, record: DatasetRecord) -> None:
             st.rerun()
 
 
-@st.dialog("Delete dataset")
+@st.dialog("Delete dataset", on_dismiss="rerun")
 def delete_dataset(ws: Workspace, record: DatasetRecord) -> None:
     """Say what goes with a dataset and what stays, and ask once more."""
+    dialogs.opened()
     if record.id not in {known.id for known in ws.datasets()}:
         st.rerun()  # it was deleted just now, or in another tab: closes the dialog
     runs = ws.runs(record.id)
     st.markdown(f"Delete **{plain(record.name)}**?")
     st.markdown("\n".join(f"- {line}" for line in _dataset_losses(ws, record, runs)))
+    _delete_when_idle(ws, record)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _delete_when_idle(ws: Workspace, record: DatasetRecord) -> None:
+    """Draw the button that deletes a dataset, and what work holds it back."""
+    users = {run.id: run for run in (*ws.runs(record.id), *ws.users_of(record.id))}
+    live = [run for run in users.values() if run.status.is_live]
+    for run in live:
+        _hindrance(ws, record, run)
     if st.button(
         "Delete the dataset",
         type="primary",
         icon=":material/delete:",
         on_click=_delete_dataset,
         args=(ws, record.id),
+        disabled=bool(live),
     ):
         st.rerun()
 
 
-@st.dialog("Delete run")
+def _hindrance(ws: Workspace, record: DatasetRecord, run: RunRecord) -> None:
+    """Say that a run keeps a dataset from being deleted, and offer to cancel it."""
+    where = "" if run.dataset_id == record.id else ", of other data, uses it and"
+    does = "waits for its turn" if run.status is RunStatus.QUEUED else "is at work"
+    st.warning(
+        f"{plain(run.title)}{where} {does}. The dataset can be deleted once that has ended.",
+        icon=":material/hourglass:",
+    )
+    st.button(
+        f"Cancelling {run.title}" if run.cancelling else f"Cancel {run.title}",
+        key=f"cancel_for_removal_{run.id}",
+        icon=":material/close:",
+        disabled=run.cancelling,
+        on_click=_cancel,
+        args=(ws, run.id),
+    )
+
+
+def _cancel(ws: Workspace, run_id: str) -> None:
+    with refusals_shown():
+        audits.cancel(ws, run_id)
+
+
+@st.dialog("Delete run", on_dismiss="rerun")
 def delete_run(ws: Workspace, run: RunRecord, title: str) -> None:
     """Say what goes with a run and what stays, and ask once more."""
+    dialogs.opened()
     if run.id not in {known.id for known in ws.runs(run.dataset_id)}:
         st.rerun()
     st.markdown(f"Delete **{plain(title)}**?")
@@ -114,12 +152,12 @@ def _dataset_losses(ws: Workspace, record: DatasetRecord, runs: tuple[RunRecord,
         else f"What the workspace made of it goes{size}. Your own data stays at "
         f"{plain(str(record.source))}."
     ]
-    results = [run for run in runs if run.kind is not RunKind.IMPORT]
-    if results:
-        kinds = Counter(run.kind.value for run in results)
-        listed = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
-        size = size_text(sum(home_facts.run_bytes(ws, run) for run in results))
-        lines.append(f"{count(len(results), 'run')} and all results go: {listed} ({size}).")
+    if runs:
+        kinds = Counter(run.kind for run in runs)
+        listed = ", ".join(count(number, WHAT[kind].lower()) for kind, number in kinds.items())
+        size = size_text(sum(home_facts.run_bytes(ws, run) for run in runs))
+        go = "goes" if len(runs) == 1 else "go"
+        lines.append(f"{count(len(runs), 'run')} {go}, with all results: {listed} ({size}).")
     lines += losses_elsewhere(ws, record)
     verdicts = len(audits.decisions(ws, record.id)) if record.status is DatasetStatus.READY else 0
     if verdicts:

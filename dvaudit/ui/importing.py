@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dvaudit import audits
 from dvaudit.core.dataset import Kind, Role, Task
@@ -151,7 +152,12 @@ def _describe(ws: Workspace, path: Path, failed: DatasetRecord | None) -> None:
         actions = st.container(horizontal=True)
         complaints = st.container()
     roles = _roles(preview, path)
+    unused = [column for column, role in roles.items() if role == Role.LABEL]
+    if task is Task.UNSUPERVISED:  # the reader gives these a role among the features
+        roles = {column: role for column, role in roles.items() if column not in unused}
     corrected, problems = _checked(path, preview, name, roles, task)
+    if task is Task.UNSUPERVISED:
+        _say_features(complaints, corrected, unused)
     with head:
         glance.summary(path, corrected)
     with look:
@@ -167,6 +173,14 @@ def _describe(ws: Workspace, path: Path, failed: DatasetRecord | None) -> None:
     if begun and not problems:
         with complaints:
             _start(ws, path, failed, name=name, copy=copy, roles=roles, task=task)
+
+
+def _say_features(place: DeltaGenerator, preview: Preview, columns: list[str]) -> None:
+    """Say what becomes of the columns set as label where no labels are wanted."""
+    for column in preview.columns:
+        if column.name in columns:
+            role = "ignored" if column.role is Role.IGNORED else f"a feature ({column.role})"
+            place.caption(f"Without labels '{plain(column.name)}' is {role}.")
 
 
 def _first_preview(path: Path, failed: DatasetRecord | None) -> Preview:

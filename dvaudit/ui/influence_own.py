@@ -14,7 +14,7 @@ from dvaudit import audits
 from dvaudit.core.dataset import Kind
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import influence_data as data
-from dvaudit.ui.addressed import in_address
+from dvaudit.ui.addressed import in_address, not_followed
 from dvaudit.ui.following import follow
 from dvaudit.ui.history import number
 from dvaudit.ui.influence_answers import on_own
@@ -116,7 +116,7 @@ def _addressed(run: RunRecord, asked: Sequence[RunRecord]) -> RunRecord | None:
     if found is None:
         in_address({QUESTION: [NEW]})
         if not other_audit:
-            st.toast(f"There is no question {plain(named[:20])} to this audit.")
+            not_followed([f"question {named[:20]!r}"])
     return found
 
 

@@ -17,6 +17,7 @@ from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui import influence_data as data
+from dvaudit.ui.addressed import not_followed
 from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.components.picture import picture
 from dvaudit.ui.influence_data import Order, QueryFilter
@@ -117,7 +118,7 @@ def _addressed(queries: int) -> int | None:
     if named.isascii() and named.isdigit() and int(named) < queries:
         return int(named)
     st.query_params.pop(QUERY, None)
-    st.toast(f"There is no sample {plain(named[:20])} to ask about; there are {queries:,}.")
+    not_followed([f"sample {named[:20]!r} to ask about, of {queries:,}"])
     return None
 
 

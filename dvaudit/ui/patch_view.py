@@ -14,7 +14,7 @@ from dvaudit.patches import OUTCOME_WORDS
 from dvaudit.reports.patch import Patch
 from dvaudit.reports.patch_fit import Fit, Outcome
 from dvaudit.store import DatasetRecord, Workspace
-from dvaudit.ui.reviewer import choose_reviewer, reviewer
+from dvaudit.ui.reviewer import choose_reviewer, is_known, reviewer
 from dvaudit.ui.words import count, plain
 
 MOST_ROWS = 1000
@@ -35,8 +35,13 @@ _SHORT = {
 }
 
 
-def patch_panel(ws: Workspace, dataset: DatasetRecord) -> None:
-    """Draw the upload of a patch, what of it fits the dataset, and the button that applies it."""
+def patch_panel(ws: Workspace, dataset: DatasetRecord, *, audited: bool = True) -> None:
+    """Draw the upload of a patch, what of it fits the dataset, and the button that applies it.
+
+    Args:
+        audited: the dataset has a finished audit, without which the Review page shows nothing.
+    """
+    st.header("Apply a patch")
     st.caption(
         f"Verdicts given on another copy of {plain(dataset.name)} are found here by id and "
         "content. Nothing is stored before you apply them."
@@ -62,7 +67,7 @@ def patch_panel(ws: Workspace, dataset: DatasetRecord) -> None:
     for note in notes:
         st.warning(plain(note), icon=":material/warning:")
     _outcomes(fit)
-    _apply_button(ws, dataset, patch, len(fit.decisions))
+    _apply_button(ws, dataset, patch, len(fit.decisions), audited)
     _rows(fit)
 
 
@@ -97,18 +102,21 @@ def _outcomes(fit: Fit) -> None:
     st.markdown("\n".join(lines) or "The patch has no verdicts.")
 
 
-def _apply_button(ws: Workspace, dataset: DatasetRecord, patch: Patch, fitting: int) -> None:
+def _apply_button(
+    ws: Workspace, dataset: DatasetRecord, patch: Patch, fitting: int, audited: bool
+) -> None:
     if told := st.session_state.get(_REFUSED):
         st.error(plain(told), icon=":material/error:")
     if done := st.session_state.get(_DONE):
+        undo = "Undo on the Review page takes them back together"
         st.success(
-            f"{count(done, 'verdict')} stored. Undo on the Review page takes them back together.",
+            f"{count(done, 'verdict')} stored. {undo}{'' if audited else ', after an audit'}.",
             icon=":material/check:",
         )
     if not fitting:
         st.caption("There is nothing in it to apply.")
         return
-    choose_reviewer()
+    choose_reviewer(ask=True)
     # Named when it is drawn: a click that arrives twice is stored once.
     event = st.session_state.setdefault(_EVENT, uuid.uuid4().hex)
     st.button(
@@ -116,6 +124,7 @@ def _apply_button(ws: Workspace, dataset: DatasetRecord, patch: Patch, fitting: 
         key="apply_patch",
         type="primary",
         icon=":material/playlist_add_check:",
+        disabled=not is_known(),
         on_click=_apply,
         args=(ws, dataset.id, patch, event),
     )

@@ -14,7 +14,7 @@ from dvaudit.findings import flags
 from dvaudit.findings.board import Board
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import filters, frames
-from dvaudit.ui.addressed import asked, in_address, mirrored
+from dvaudit.ui.addressed import asked, in_address, mirrored, misread, not_followed
 from dvaudit.ui.filters import selected_positions
 from dvaudit.ui.review_queue import (
     Kind,
@@ -26,7 +26,7 @@ from dvaudit.ui.review_queue import (
 )
 from dvaudit.ui.reviewer import reviewer
 from dvaudit.ui.samples_controls import filter_words
-from dvaudit.ui.words import count, plain
+from dvaudit.ui.words import count
 
 QUEUE, CLASS, EVERY, REVIEWED = "queue", "queue_class", "review_every", "review_reviewed"
 _CHOSEN = "queue_chosen"
@@ -87,13 +87,7 @@ def choose_queue(
             "After the flagged samples, go on with the rest in order of suspicion.",
         )
         again = kind is not Kind.CONFLICTS and _switch("Show reviewed", REVIEWED, reopen)
-    ignored = _ignored(dataset)
-    if ignored:
-        st.warning(
-            f"The address asks for what there is not: {plain('; '.join(ignored))}. The rest of it "
-            "is followed.",
-            icon=":material/link_off:",
-        )
+    not_followed([*_ignored(dataset), *filters.current(ws, dataset, run)[1]])
     return open_queue(ws, dataset, run, board, kind, chosen, every=every, reviewed=again)
 
 
@@ -111,18 +105,12 @@ def _switch(label: str, key: str, reopen: Callable[[], None], help: str | None =
 def _ignored(dataset: DatasetRecord) -> list[str]:
     """Return what of the address names no queue, class or state of a switch."""
     known = {
-        QUEUE: [kind.value for kind in Kind],
+        QUEUE: tuple(kind.value for kind in Kind),
         CLASS: dataset.class_names,
         EVERY: _SWITCH,
         REVIEWED: _SWITCH,
     }
-    given = {key: st.query_params.get_all(key) for key in known}
-    return [
-        f"{_NAMED[key]} {value[:40]}"
-        for key, values in given.items()
-        for value in values
-        if value not in known[key]
-    ]
+    return [one for key, options in known.items() for one in misread(key, options, _NAMED[key])]
 
 
 def _choose_kind(board: Board, reopen: Callable[[], None]) -> Kind:
@@ -242,11 +230,12 @@ def _disagreement(stamp: str, _frame: pd.DataFrame) -> Positions:
     return by_disagreement(_frame, _ranks(stamp, _frame))
 
 
-def empty_words(queue: Queue, total: int) -> tuple[str, str, str, str]:
+def empty_words(queue: Queue, total: int, own: int) -> tuple[str, str, str, str]:
     """Return title, text, page and its name of what to say where nothing is left to review.
 
     Args:
         total: samples that the queue's progress counts.
+        own: those of them that this reviewer has judged.
     """
     samples, export = ("pages/samples.py", "Go to Samples"), ("pages/export.py", "Go to Export")
     if queue.kind is Kind.CONFLICTS:
@@ -293,8 +282,8 @@ def empty_words(queue: Queue, total: int) -> tuple[str, str, str, str]:
     if queue.kind is Kind.SUSPICION and not queue.every:
         return (
             "All flagged samples are reviewed",
-            f"You have judged {count(total, 'flagged sample')}. Export the corrected data, or go "
-            "on past the flagged ones with the switch above.",
+            f"You have judged {_all_or_some(own, total)}. Export the corrected data, or go on past "
+            "the flagged ones with the switch above.",
             *export,
         )
     return (
@@ -303,3 +292,10 @@ def empty_words(queue: Queue, total: int) -> tuple[str, str, str, str]:
         "switch above.",
         *export,
     )
+
+
+def _all_or_some(own: int, total: int) -> str:
+    flagged = count(total, "flagged sample")
+    if own >= total:
+        return flagged
+    return f"{own:,} of {flagged}, others the rest" if own else f"none of {flagged}, others all"

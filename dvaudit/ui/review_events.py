@@ -206,7 +206,7 @@ def _undo(event: dict[str, Any], before: Progress, act: Actions, by: By) -> Prog
     places = [at for at in found if at is not None]
     after = replace(before, here=before.here | set(places))
     if len(undone) > 1:
-        after = replace(after, note=f"Took back {count(len(undone), 'verdict')} given at once.")
+        after = replace(after, note=f"Took back {count(len(undone), 'verdict')} given together.")
     if not places:
         return after
     at = places[0]

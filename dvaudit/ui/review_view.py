@@ -27,7 +27,7 @@ from dvaudit.ui.queue_choice import empty_words
 from dvaudit.ui.review_events import By, Overtaken, Progress, apply
 from dvaudit.ui.review_keys import FIXED, class_scores, likeliest, short_names
 from dvaudit.ui.review_queue import BLIND, Kind, Queue, State, shown_verdict, state_of
-from dvaudit.ui.reviewer import reviewer
+from dvaudit.ui.reviewer import reviewer, said_in_session
 from dvaudit.ui.sample_facts import (
     cells,
     feature_names,
@@ -91,7 +91,7 @@ def review_samples(ws: Workspace, dataset: DatasetRecord, run: RunRecord, queue:
     # With nothing to show, too: an undo from before a reload may still wait in the browser.
     review(window, key=_key(run.id), on_events=lambda: _apply(ws, dataset, run, queue))
     if not len(state.order):
-        empty_state(*empty_words(queue, state.total))
+        empty_state(*empty_words(queue, state.total, _own(queue, board, who)))
     elif window.done == window.total > 0:
         st.page_link(
             "pages/export.py", label="Export the corrected data", icon=":material/download:"
@@ -206,7 +206,7 @@ def _window(
         more=last < len(state.order),
         done=state.done,
         total=state.total,
-        counts=_counted(queue),
+        counts=_counted(queue, state.total),
         classes=None if numeric else dataset.class_names,
         shortcuts=[] if numeric or many else shortcuts(dataset.class_names),
         columns=feature_names(table),
@@ -219,13 +219,20 @@ def _window(
         overtaken=[_lost(board, item, who) for item in progress.overtaken],
         undoable=board.can_undo(who),
         reviewer=who,
+        named=said_in_session(),
+        personal=queue.kind in BLIND,
     )
 
 
-def _counted(queue: Queue) -> str:
+def _counted(queue: Queue, total: int) -> str:
     if queue.kind is Kind.CONFLICTS:
-        return "conflicts settled"
+        return f"conflict{'' if total == 1 else 's'} settled"
     return "reviewed" if queue.counted is None else "flagged reviewed"
+
+
+def _own(queue: Queue, board: Board, who: str) -> int:
+    """Return how many of a queue's samples a reviewer has judged."""
+    return int(np.isin(board.judged_by(who), queue.order).sum())
 
 
 def _differing(decision: Decision, others: list[tuple[str, Decision]]) -> str | None:

@@ -15,8 +15,10 @@ from dvaudit.ui.components.reviewer import remember
 from dvaudit.ui.names import tidy
 from dvaudit.ui.words import plain
 
-_NAME, _SAID, _FIELD, _BROWSER = "reviewer", "reviewer_said", "reviewer_name", "reviewer_kept"
+_NAME, _SAID, _ANSWERED = "reviewer", "reviewer_said", "reviewer_answered"
+_FIELD, _BROWSER = "reviewer_name", "reviewer_kept"
 _REFUSED = "reviewer_refused"
+Spelled = Callable[[str], str]
 
 
 def reviewer() -> str:
@@ -24,42 +26,77 @@ def reviewer() -> str:
     return str(st.session_state.get(_NAME, ""))
 
 
-def choose_reviewer(spelled: Callable[[str], str] = str) -> None:
-    """Draw the field for the name; draw it once on a page, before what stores verdicts.
+def is_known() -> bool:
+    """Return whether it is settled who reviews, be it nobody: no name is on its way any more."""
+    return bool(st.session_state.get(_SAID) or st.session_state.get(_ANSWERED))
+
+
+def said_in_session() -> bool:
+    """Return whether the name, be it "", was said here or told by the browser."""
+    return bool(st.session_state.get(_SAID))
+
+
+def choose_reviewer(spelled: Spelled = str, *, place: str = "", ask: bool = False) -> None:
+    """Draw the field for the name, before what stores verdicts.
 
     Args:
         spelled: returns a name as the dataset's verdicts spell it.
+        place: names the field where a page draws several.
+        ask: reruns this part of the page once the browser has said that it keeps no name, too;
+            for controls that wait for `is_known`.
     """
-    if _FIELD not in st.session_state:
-        st.session_state[_FIELD] = reviewer()
+    _field(spelled, place)
+    _ask_browser(spelled, place, ask=ask)
+
+
+def reviewing_as(spelled: Spelled, *, place: str) -> None:
+    """Draw the name in one line, which opens the field to change it.
+
+    Arguments as of `choose_reviewer`; the browser is always asked.
+    """
+    name = reviewer()
+    words = f"as {plain(name)}" if name else "without a name" if is_known() else "as …"
+    with st.popover(words, icon=":material/person:", type="tertiary", disabled=not is_known()):
+        _field(spelled, place)
+    _ask_browser(spelled, place, ask=True)
+
+
+def _field(spelled: Spelled, place: str) -> None:
+    key = _FIELD + place
+    if st.session_state.get(key) != reviewer():
+        st.session_state[key] = reviewer()
     st.text_input(
         "Reviewer",
-        key=_FIELD,
+        key=key,
         placeholder="Your name",
         on_change=_say,
-        args=(spelled,),
+        args=(spelled, key),
         autocomplete="off",
         help="Every verdict carries this name. Each browser tab keeps its own.",
     )
     refused = st.session_state.pop(_REFUSED, None)
     if refused:
         st.error(plain(refused), icon=":material/error:")
+
+
+def _ask_browser(spelled: Spelled, place: str, *, ask: bool) -> None:
+    key = _BROWSER + place
     remember(
         reviewer(),
-        said=bool(st.session_state.get(_SAID)),
-        key=_BROWSER,
-        on_name=lambda: _told(spelled),
+        said=said_in_session(),
+        ask=ask and not is_known(),
+        key=key,
+        on_name=lambda: _told(spelled, key),
     )
 
 
-def _say(spelled: Callable[[str], str]) -> None:
+def _say(spelled: Spelled, key: str) -> None:
     try:
-        name = spelled(tidy(st.session_state[_FIELD]))
+        name = spelled(tidy(st.session_state[key]))
     except SettingsError as refusal:
         st.session_state[_REFUSED] = f"{refusal} {_still(reviewer())}"
-        st.session_state[_FIELD] = reviewer()
         return
-    st.session_state[_NAME] = st.session_state[_FIELD] = name
+    st.session_state[_NAME] = name
     st.session_state[_SAID] = True
 
 
@@ -67,14 +104,16 @@ def _still(name: str) -> str:
     return f"You still review as {name}." if name else "You still review without a name."
 
 
-def _told(spelled: Callable[[str], str]) -> None:
+def _told(spelled: Spelled, key: str) -> None:
     """Take the name that the browser kept, unless the person has said another one meanwhile."""
-    told = st.session_state.get(_BROWSER)
-    try:
-        name = spelled(tidy(told["name"])) if told else ""
-    except SettingsError:  # no name that this app ever kept
-        name = ""
-    if not name or st.session_state.get(_SAID):
+    told = (st.session_state.get(key) or {}).get("name")
+    if told is None or said_in_session():
         return
-    st.session_state[_NAME] = st.session_state[_FIELD] = name
-    st.session_state[_SAID] = True
+    st.session_state[_ANSWERED] = True
+    try:
+        name = spelled(tidy(told["kept"]))
+    except SettingsError:  # this app never kept such a name, so nobody said it here
+        name = ""
+    if name or told["kept"]:
+        st.session_state[_NAME] = name
+        st.session_state[_SAID] = True

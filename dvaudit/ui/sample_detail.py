@@ -14,13 +14,14 @@ from dvaudit.findings import Finding, flags, kind_of, reason_of
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import filters, frames, sample_evidence
 from dvaudit.ui.addressed import in_address
+from dvaudit.ui.boards import review_board
 from dvaudit.ui.components.picture import picture
 from dvaudit.ui.components.steps import step_keys
 from dvaudit.ui.filter_columns import columns_of
 from dvaudit.ui.filters import SAMPLE
 from dvaudit.ui.ranking import Columns
 from dvaudit.ui.review_events import checked_label
-from dvaudit.ui.reviewer import reviewer
+from dvaudit.ui.reviewer import is_known, reviewer, reviewing_as
 from dvaudit.ui.sample_facts import (
     comparison,
     given_label,
@@ -35,6 +36,8 @@ from dvaudit.ui.samples_view import close_sample, open_sample, whole_number
 from dvaudit.ui.words import count, plain
 
 SHORT_TABLE = 9  # rows that need no scrolling
+WIDEST_CELL = 40  # characters that fit beside the name of a column
+LONG_TEXTS = 3  # that need no scrolling
 _REFUSAL = "sample_refusal"
 
 
@@ -74,7 +77,7 @@ def _detail(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int
         _labels(dataset, frame, position, above, labelled=labelled)
         _origin(columns_of(ws, dataset, run), position)
         if labelled:
-            _verdicts(ws, dataset, frame, position)
+            _verdicts(ws, dataset, run, frame, position)
     sample_evidence.duplicates(dataset, frame, position)
     sample_evidence.values(frame, position)
     sample_evidence.class_scores(ws, dataset, run, frame, position)
@@ -150,15 +153,17 @@ def _origin(columns: Columns, position: int) -> None:
         st.markdown(" · ".join(parts))
 
 
-def _verdicts(ws: Workspace, dataset: DatasetRecord, frame: pd.DataFrame, position: int) -> None:
+def _verdicts(
+    ws: Workspace, dataset: DatasetRecord, run: RunRecord, frame: pd.DataFrame, position: int
+) -> None:
     sample_id = str(frame["id"].iat[position])
-    suggested = suggested_label(frame, position)
+    suggested, waits = suggested_label(frame, position), not is_known()
 
     def judge(verdict: Verdict, label: str | None = None) -> None:
         _act(ws, dataset, sample_id, verdict, label)
 
     with st.grid(2, gap="small"):
-        st.button("Keep", on_click=judge, args=(Verdict.KEEP,), width="stretch")
+        st.button("Keep", on_click=judge, args=(Verdict.KEEP,), width="stretch", disabled=waits)
         st.button(
             f"Relabel to {plain(str(short_label(suggested, dataset.task)))}"
             if suggested
@@ -166,17 +171,19 @@ def _verdicts(ws: Workspace, dataset: DatasetRecord, frame: pd.DataFrame, positi
             on_click=judge,
             args=(Verdict.RELABEL, suggested),
             type="primary",
-            disabled=suggested is None,
+            disabled=suggested is None or waits,
             width="stretch",
             wrap=True,
         )
-        st.button("Drop", on_click=judge, args=(Verdict.DROP,), width="stretch")
-        st.button("Unsure", on_click=judge, args=(Verdict.UNSURE,), width="stretch")
+        st.button("Drop", on_click=judge, args=(Verdict.DROP,), width="stretch", disabled=waits)
+        st.button("Unsure", on_click=judge, args=(Verdict.UNSURE,), width="stretch", disabled=waits)
     _other_label(dataset, judge, position)
     refusal = st.session_state.get(_REFUSAL)
     if refusal:
         st.error(plain(refusal), icon=":material/error:")
-    _standing(ws, dataset, audits.decisions(ws, dataset.id).get(sample_id), sample_id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _standing(ws, dataset, audits.decisions(ws, dataset.id).get(sample_id), sample_id)
+        reviewing_as(review_board(ws, dataset, run).spelled, place="_sample")
 
 
 def _other_label(dataset: DatasetRecord, judge: object, position: int) -> None:
@@ -190,7 +197,12 @@ def _other_label(dataset: DatasetRecord, judge: object, position: int) -> None:
 
     if dataset.task is Task.REGRESSION:
         st.number_input(
-            "Relabel to", value=None, key=key, on_change=relabel, placeholder="A number"
+            "Relabel to",
+            value=None,
+            key=key,
+            on_change=relabel,
+            placeholder="A number",
+            disabled=not is_known(),
         )
     else:
         st.selectbox(
@@ -201,6 +213,7 @@ def _other_label(dataset: DatasetRecord, judge: object, position: int) -> None:
             on_change=relabel,
             placeholder="Another class",
             label_visibility="collapsed",
+            disabled=not is_known(),
         )
 
 
@@ -208,20 +221,20 @@ def _standing(
     ws: Workspace, dataset: DatasetRecord, decision: Decision | None, sample_id: str
 ) -> None:
     if decision is None:
-        st.caption("Not reviewed yet. A verdict is stored at once.")
+        st.caption("Not reviewed yet. A verdict is stored at once.", width="content")
         return
 
     def take_back() -> None:
         ws.clear(dataset.id, sample_id, reviewer=reviewer())
 
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Verdict: **{plain(verdict_text(decision))}**", width="content")
-        st.button(
-            "Take back",
-            type="tertiary",
-            icon=":material/undo:",
-            on_click=take_back,
-        )
+    st.markdown(f"Verdict: **{plain(verdict_text(decision))}**", width="content")
+    st.button(
+        "Take back",
+        type="tertiary",
+        icon=":material/undo:",
+        on_click=take_back,
+        disabled=not is_known(),
+    )
 
 
 def _act(
@@ -241,9 +254,17 @@ def _own_columns(ws: Workspace, dataset: DatasetRecord, position: int) -> None:
     if not table.shape[1]:
         st.caption("This dataset holds vectors, which have no columns to show.")
         return
-    st.dataframe(
-        comparison(table, position, ()),
-        hide_index=True,
-        height="content" if table.shape[1] <= SHORT_TABLE else 360,
-        alt="The columns of this sample",
-    )
+    own = comparison(table, position, ())
+    long = own["This sample"].str.len() > WIDEST_CELL
+    if not long.all():
+        st.dataframe(
+            own[~long],
+            hide_index=True,
+            height="content" if int((~long).sum()) <= SHORT_TABLE else 360,
+            alt="The columns of this sample",
+        )
+    if long.any():
+        with st.container(height="content" if int(long.sum()) <= LONG_TEXTS else 360, gap="xsmall"):
+            for name, text in own[long].itertuples(index=False):
+                st.caption(plain(name))
+                st.markdown(plain(text))

@@ -185,6 +185,8 @@ def _neighbour_rows(
             "Angle": [_angle(other) for other in near],
         }
     )
+    if dataset.task is Task.UNSUPERVISED:
+        facts = facts.drop(columns="Given")
     places = [other.position for other in near]
     st.dataframe(
         beside_own_columns(facts, features, places, features.shape[1]),

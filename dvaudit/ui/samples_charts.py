@@ -244,7 +244,8 @@ def _pairs(
             width="stretch",
         )
     rest = len(table) - len(shown)
-    more = f" {count(rest, 'rarer pair')} not listed." if rest else ""
+    more = f" {len(pairs):,} pairs: scroll the list for all." if len(pairs) > _ROOM else ""
+    more += f" {count(rest, 'rarer pair')} not listed." if rest else ""
     st.caption(f"Choose a pair to see those samples only.{more}")
 
 

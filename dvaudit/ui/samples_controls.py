@@ -11,6 +11,7 @@ import streamlit as st
 from dvaudit.core.dataset import Task
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import filters
+from dvaudit.ui.addressed import not_followed
 from dvaudit.ui.filter_address import LONGEST_TEXT
 from dvaudit.ui.ranking import (
     JUDGED,
@@ -47,6 +48,8 @@ _ENDS = {
     True: {"most": "Most suspicious", "least": "Least"},
     False: {"most": "Least useful", "least": "Most"},
 }
+OUTLIER_SCORE = "outlier_score"
+_DISTANCE_ENDS = {"most": "Farthest", "least": "Nearest"}
 
 
 def draw(
@@ -107,22 +110,30 @@ def draw(
         several("Contributor", "groups", sorted(columns.groups.names), "All contributors")
     if columns.splits is not None:
         several("Split", "splits", sorted(columns.splits.names), "All splits")
-    _order(columns, wanted, put)
+    _order(columns, wanted, put, suspicious=labelled and columns.ranked)
 
 
-def _order(columns: Columns, wanted: Filter, put: Callable[..., dict[str, Any]]) -> None:
+def _order(
+    columns: Columns,
+    wanted: Filter,
+    put: Callable[..., dict[str, Any]],
+    *,
+    suspicious: bool,
+) -> None:
     st.session_state["filter_column"] = wanted.column
     st.selectbox(
         "Sort by",
         sort_columns(columns.frame),
-        format_func=lambda name: column_words(name) if columns.ranked else _unranked(name),
+        format_func=lambda name: column_words(name) if suspicious else _unranked(name),
         **put("column", lambda name: name or SUSPICION),
     )
+    by_distance = not suspicious and wanted.column == OUTLIER_SCORE
+    ends = _DISTANCE_ENDS if by_distance else _ENDS[suspicious]
     st.session_state["filter_least"] = "least" if wanted.least else "most"
     st.segmented_control(
         "Order",
         ["most", "least"],
-        format_func=lambda item: _ENDS[columns.ranked][item],
+        format_func=ends.__getitem__,
         required=True,
         label_visibility="collapsed",
         width="stretch",
@@ -138,7 +149,7 @@ def column_words(column: str) -> str:
     """Return a column of the findings as people say it."""
     if column.endswith(".value"):
         return f"Value by {column.removesuffix('.value')}"
-    return {SUSPICION: "Suspicion", "outlier_score": "Distance to others"}.get(
+    return {SUSPICION: "Suspicion", OUTLIER_SCORE: "Distance to others"}.get(
         column, column.replace("_", " ").capitalize()
     )
 
@@ -210,12 +221,7 @@ def filter_line(
     else:
         with st.container(height=ROW_HEIGHT, border=False, vertical_alignment="center"):
             st.caption(none)
-    if ignored:
-        st.warning(
-            f"The address asks for what this audit does not have: {plain('; '.join(ignored))}. "
-            "The rest of it is followed.",
-            icon=":material/link_off:",
-        )
+    not_followed(ignored)
 
 
 def filter_words(wanted: Filter) -> str:

@@ -81,7 +81,11 @@ def key_figures(ws: Workspace, run: RunRecord) -> None:
         _figure(
             "Duplicates with other labels",
             f"{summary['duplicate_conflicts']:,}",
-            f"samples, in {groups:,} of {count(summary['duplicate_groups'], 'group')}",
+            f"samples, in {groups:,} of {count(summary['duplicate_groups'], 'group')}"
+            if groups
+            else f"none, in {count(summary['duplicate_groups'], 'group')} of duplicates"
+            if summary["duplicate_groups"]
+            else "no duplicates found",
         )
         _figure("Outliers", f"{summary['outliers']:,}", "far from everything else")
 
@@ -294,14 +298,27 @@ def _rows(
     columns: dict[str, Any] = {
         "Rank": found["suspicion_rank"],
         "Id": found["id"].astype(str),
+    }
+    if task is Task.UNSUPERVISED:
+        if found["suspicion_rank"].isna().all():
+            columns.pop("Rank")
+    else:
+        columns |= _of_labels(frame, page, shown, task)
+    if column != SUSPICION:
+        columns[column_words(column)] = found[column]
+    return beside_own_columns(pd.DataFrame(columns), features, page, SHOWN_FEATURES)
+
+
+def _of_labels(
+    frame: pd.DataFrame, page: NDArray[np.int64], shown: Selected, task: Task | None
+) -> dict[str, Any]:
+    found = frame.iloc[page]
+    return {
         "Given": [short_label(given_label(frame, int(at)), task) for at in page],
         "Suggested": [short_label(suggested_label(frame, int(at)), task) for at in page],
         "Finding": [FINDING_WORDS.get(kind) for kind in kinds(found, shown.flagged[page])],
         "Verdict": [verdict_text(shown.decisions.get(str(name))) for name in found["id"]],
     }
-    if column != SUSPICION:
-        columns[column_words(column)] = found[column]
-    return beside_own_columns(pd.DataFrame(columns), features, page, SHOWN_FEATURES)
 
 
 def sample_table(

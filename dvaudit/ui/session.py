@@ -6,7 +6,7 @@ The menu opens pages without an address: there the memory puts all of it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -179,8 +179,14 @@ def require_dataset(ws: Workspace) -> DatasetRecord:
     return dataset
 
 
-def require_audit(ws: Workspace) -> tuple[DatasetRecord, RunRecord]:
-    """Return the chosen dataset and its finished audit; otherwise say what to do and end."""
+def require_audit(
+    ws: Workspace, *, without: Callable[[DatasetRecord], None] | None = None
+) -> tuple[DatasetRecord, RunRecord]:
+    """Return the chosen dataset and its finished audit; otherwise say what to do and end.
+
+    Args:
+        without: draws what the page can do without an audit.
+    """
     dataset = require_dataset(ws)
     run = current(ws).run
     if run is None or run.status is not RunStatus.DONE:
@@ -189,6 +195,8 @@ def require_audit(ws: Workspace) -> tuple[DatasetRecord, RunRecord]:
             "pages/audit.py",
             "Go to Audit",
         )
+        if without is not None:
+            without(dataset)
         st.stop()
     return dataset, run
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import streamlit as st
 
 from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, RunStatus, Workspace
-from dvaudit.ui import history, theme
+from dvaudit.ui import dialogs, history, theme
 from dvaudit.ui.session import absence_shown, current, select, workspace
-from dvaudit.ui.words import ago, plain
+from dvaudit.ui.words import ago, plain, shortened
 
 START = "home"
+LONGEST_NAME = 16  # letters of a dataset's name that fit into its box beside a count
 PAGES = {
     "": ((START, "Home", ":material/home:"),),
     "Prepare": (
@@ -41,6 +42,7 @@ PAGES = {
 
 def main(home: Path) -> None:
     """Draw the page the address names; `home` is the folder of app.py."""
+    dialogs.page_begins()
     theme.dress(home)
     page = st.navigation(
         {
@@ -79,7 +81,7 @@ def _choose(ws: Workspace) -> None:
         format_func=lambda key: names.get(key, key),
         key="choose_dataset",
         on_change=lambda: select(st.session_state["choose_dataset"]),
-        # The box cuts a long name off.
+        # The box has no room for a long name.
         help=plain(_dataset_text(selection.dataset)),
     )
     runs = {record.id: record for record in ws.runs(selection.dataset.id, RunKind.AUDIT)}
@@ -101,7 +103,7 @@ def _dataset_texts(records: Sequence[DatasetRecord]) -> dict[str, str]:
     """Return what to call each dataset, by id; those of one name get their number, because the
     browser sends a choice back as its text.
     """
-    texts = {record.id: _dataset_text(record) for record in records}
+    texts = {record.id: _dataset_text(record, LONGEST_NAME) for record in records}
     repeated = Counter(texts.values())
     return {
         key: f"{text} #{int(key[1:])}" if repeated[text] > 1 else text
@@ -109,10 +111,12 @@ def _dataset_texts(records: Sequence[DatasetRecord]) -> dict[str, str]:
     }
 
 
-def _dataset_text(record: DatasetRecord) -> str:
+def _dataset_text(record: DatasetRecord, longest: int | None = None) -> str:
+    """Return name and size or state of a dataset, the name in `longest` letters."""
+    name = record.name if longest is None else shortened(record.name, longest)
     if record.status is not DatasetStatus.READY or record.samples is None:
-        return f"{record.name} ({record.status})"
-    return f"{record.name} ({record.samples:,})"
+        return f"{name} ({record.status})"
+    return f"{name} ({record.samples:,})"
 
 
 def run_text(run: RunRecord, now: datetime | None = None) -> str:

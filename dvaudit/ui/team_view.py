@@ -22,6 +22,7 @@ from dvaudit.ui.reviewer import reviewer
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import ago, count, plain
 
+_PACE = "Verdicts a minute"
 SHARED = (Kind.SUSPICION, Kind.DISAGREEMENT, Kind.SELECTION, Kind.AUDIT)
 
 
@@ -37,7 +38,7 @@ def team(ws: Workspace, dataset: DatasetRecord, run: RunRecord, board: Board) ->
             table,
             hide_index=True,
             height="content",
-            column_config={"A minute": st.column_config.TextColumn(help="Over 5 minutes.")},
+            column_config={_PACE: st.column_config.TextColumn(help="Over 5 minutes.")},
             alt="Reviewers, and what each has judged",
         )
     st.header("Assignments")
@@ -63,7 +64,7 @@ def reviewers_table(board: Board, made: Assignment | None, now: float) -> pd.Dat
         row |= {verdict.value.capitalize(): mine.get(verdict.value, 0) for verdict in Verdict}
         if parts:
             row["Of own part"] = _part_done(board, name, parts.get(name, ()))
-        row["A minute"] = "" if pace.per_minute is None else rate_text(pace.per_minute)
+        row[_PACE] = "" if pace.per_minute is None else rate_text(pace.per_minute)
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -38,6 +38,14 @@ def _escaped(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text)
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a name in `longest` letters; cut in the middle, as names often begin alike."""
+    if len(text) <= longest:
+        return text
+    last = (longest - 1) // 2
+    return f"{text[: longest - 1 - last].rstrip()}…{text[-last:].lstrip()}"
+
+
 def duration(seconds: float) -> str:
     """Return "less than 1 s", "40 s", "3 min", "1 h 5 min"."""
     if seconds < 1:

@@ -64,7 +64,7 @@ def test_a_dataset_is_deleted_only_after_the_question(page: Page, tmp_path: Path
         own, dialog = card(page, dataset), page.get_by_role("dialog")
         asks = own.get_by_role("button", name="Delete", exact=True).first
         asks.click()
-        expect(dialog).to_contain_text("1 run and all results go: 1 audit")
+        expect(dialog).to_contain_text("1 run goes, with all results: 1 audit")
         expect(dialog).to_contain_text("This cannot be undone.")
         dialog.get_by_role("button", name="Close").click()
         expect(dialog).to_have_count(0)

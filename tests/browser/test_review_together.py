@@ -71,7 +71,7 @@ def test_two_people_differ_and_one_settles_it_by_keyboard(
         expect(page.get_by_label("Reviewer", exact=True)).to_have_value("Ann")
         page.keyboard.type("leLM")
         page.keyboard.press("Enter")
-        stored(ann, "1 of 1 conflicts settled")
+        stored(ann, "1 of 1 conflict settled")
         assert ws.decisions(TOGETHER)["1"] == Decision("1", Verdict.RELABEL, "elm")
         last = ws.history(TOGETHER).iloc[-1]
         assert (last["reviewer"], last["resolution"]) == ("Ann", True)

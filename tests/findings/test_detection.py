@@ -69,10 +69,11 @@ def test_means_carry_the_error_over_seeds_or_the_binomial_one() -> None:
 @pytest.mark.parametrize(
     ("second", "seconds", "chosen", "said"),
     [
-        (0.70, {"a": 9.0, "b": 1.0}, "a", "the highest recall"),
-        (0.89, {"a": 9.0, "b": 1.0}, "b", "within one standard error"),
-        (0.89, {"a": 1.0, "b": 9.0}, "a", "the highest recall"),
-        (0.90, {"a": 9.0, "b": 1.0}, "b", "at a lower cost"),
+        (0.70, {"a": 9.0, "b": 1.0}, "a", ", the highest recall (standard error 1.7%); a random"),
+        (0.89, {"a": 9.0, "b": 1.0}, "b", "no clear difference to the highest recall, 90.0% by a"),
+        (0.89, {"a": 9.0, "b": 1.0}, "b", "and the quicker by estimate"),
+        (0.89, {"a": 1.0, "b": 9.0}, "a", "the highest recall, at no higher cost than b, with no "),
+        (0.90, {"a": 9.0, "b": 1.0}, "b", ", as many as a, at no higher cost (standard error"),
     ],
 )
 def test_the_best_is_recommended_or_a_cheaper_one_as_good(
@@ -83,6 +84,52 @@ def test_the_best_is_recommended_or_a_cheaper_one_as_good(
     assert found.method == chosen
     assert said in found.why
     assert "10.0%" in found.why
+
+
+def test_of_the_same_recall_the_better_auroc_comes_before_the_lower_cost() -> None:
+    scores = _scores(quick=[0.7, 0.8, 0.6], slow=[0.6, 0.7, 0.8], poor=[0.1, 0.2, 0.1])
+    scores.loc[scores["method"] == "slow", "auroc"] = 0.95
+    means = findings.mean_scores(scores, {"quick": 1.0, "slow": 9.0, "poor": 0.1})
+    found = findings.recommend(means, chance=0.1)
+    assert found.method == "slow"
+    assert "as many as quick, and ranks them better over the whole review" in found.why
+    assert "AUROC 0.950 to 0.900" in found.why
+    assert "highest" not in found.why
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.5, 0.55, 0.6]),
+            st.sampled_from([0.8, 0.9]),
+            st.sampled_from([1.0, 2.0, 3.0]),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_what_is_recommended_is_beaten_by_none_of_the_same_recall(
+    drawn: list[tuple[float, float, float]],
+) -> None:
+    names = [f"m{at}" for at in range(len(drawn))]
+    means = pd.DataFrame(
+        {
+            "method": names,
+            "recall": [recall for recall, _, _ in drawn],
+            "recall_std_error": 0.06,
+            "auroc": [auroc for _, auroc, _ in drawn],
+            "seconds": [seconds for *_, seconds in drawn],
+        }
+    ).sort_values(["recall", "auroc"], ascending=False, ignore_index=True)
+    found = findings.recommend(means, chance=0.1)
+    rows = means.set_index("method")
+    chosen = rows.loc[str(found.method)]
+    assert chosen["recall"] >= rows["recall"].max() - 0.06
+    same = rows[rows["recall"] == chosen["recall"]]
+    assert chosen["auroc"] == same["auroc"].max()
+    assert chosen["seconds"] == same["seconds"][same["auroc"] == chosen["auroc"]].min()
+    if chosen["recall"] < rows["recall"].max():
+        assert "no clear difference to the highest recall" in found.why
 
 
 def test_no_method_is_recommended_that_is_no_better_than_chance() -> None:

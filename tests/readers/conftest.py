@@ -65,3 +65,13 @@ def pets(png: MakePng) -> dict[str, bytes]:
         "cat/2.png": png(3),
         "dog/2.png": png(4),
     }
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> object:
+    def make(content: str | bytes, name: str = "table.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return make

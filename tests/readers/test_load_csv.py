@@ -19,16 +19,6 @@ from dvaudit.readers.csv_table import read_csv
 ROWS = [("1.5", "red", "yes"), ("2", "blue, dark", "no"), ("?", "", "yes"), ("4", "red", "no")]
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> object:
-    def make(content: str | bytes, name: str = "table.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return make
-
-
 def as_csv(delimiter: str) -> str:
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
@@ -228,6 +218,7 @@ def test_adult(shared_data: Path) -> None:
     assert data.class_names == ("<=50K", ">50K")
     assert data.table is not None
     assert data.table["workclass"].isna().sum() == 1836
+    assert data.notes[0].startswith("'?' is read as missing in 4,262 cells: workclass (1,836)")
     assert data.table.shape[1] == 14
 
 
@@ -289,63 +280,6 @@ def test_an_edit_changes_one_cell_and_nothing_else(
     ]
 
 
-def test_preview_shows_columns_and_guesses(write: object) -> None:
-    seen = preview(
-        write(
-            "id,size,colour,when,text,label\n"
-            + "".join(
-                f"k{i},{i * 0.5},{'red' if i % 3 else 'blue'},2024-01-{i % 28 + 1:02},"
-                f"some longer words number {i},{'a' if i % 2 else 'b'}\n"
-                for i in range(60)
-            )
-        )
-    )
-    roles = {column.name: column.role for column in seen.columns}
-    assert roles == {
-        "id": Role.ID,
-        "size": Role.NUMERIC,
-        "colour": Role.CATEGORICAL,
-        "when": Role.DATE,
-        "text": Role.TEXT,
-        "label": Role.LABEL,
-    }
-    assert (seen.format, seen.kind, seen.rows, seen.task) == (
-        "csv",
-        "tabular",
-        60,
-        "classification",
-    )
-    assert seen.classes == {"a": 30, "b": 30}
-    assert seen.head.shape == (50, 6)
-    assert seen.columns[2].examples == ("blue", "red")
-    assert seen.columns[1].distinct == 60
-
-
-@pytest.mark.parametrize(
-    ("content", "roles", "task", "problem"),
-    [
-        ("a,label\n1,x\n2,y\n", {}, "regression", "needs numbers"),
-        ("a,b,label\n1,7,x\n1,7,y\n1,7,x\n", {}, None, "no feature column"),
-        ("a,b,label\n1,7,x\n", {}, None, "no feature column"),
-        ("a,label\n1,x\n1,y\n2,x\n", {"a": "id"}, None, "repeat"),
-        ("k,a,label\n,1,x\nc,2,y\n", {"k": "id"}, None, "is empty in 1 row"),
-    ],
-)
-def test_preview_and_load_refuse_the_same(
-    write: object, content: str, roles: dict[str, str], task: str | None, problem: str
-) -> None:
-    path = write(content)
-    seen = preview(path, roles=roles, task=task)
-    assert problem in seen.problems[0]
-    with pytest.raises(UnreadableInputError) as refusal:
-        load(path, roles=roles, task=task)
-    assert str(refusal.value).split(" has no")[-1] == seen.problems[0].split(" has no")[-1]
-
-
-def test_what_load_takes_has_no_problem_in_the_preview(write: object) -> None:
-    assert preview(write("a,label\n1,x\n2,y\n3,x\n4,y\n")).problems == ()
-
-
 def test_without_features_the_ignored_columns_are_named_and_the_label_is_not(
     write: object,
 ) -> None:
@@ -375,3 +309,33 @@ def test_the_editor_sees_the_rows_that_the_reader_sees(body: str) -> None:
         for record, seen in zip(raw.records, column.cells(), strict=True):
             left, right = csv_text.cells(text, spans[record][0], delimiter)[j]
             assert csv_text.unquoted(text[left:right]).strip() == (seen or "")
+
+
+def test_without_labels_no_column_is_guessed_to_be_the_label(write: object) -> None:
+    rows = "".join(f"{i},{i % 7},{i * 3}.5\n" for i in range(30))
+    path = write("x,y,z\n" + rows)
+    assert load(path).roles["y"] is Role.LABEL
+    bare = load(path, task="unsupervised")
+    assert bare.roles == {"x": Role.NUMERIC, "y": Role.NUMERIC, "z": Role.NUMERIC}
+    assert bare.table is not None
+    assert list(bare.table) == ["x", "y", "z"]
+    looked = preview(path, task="unsupervised")
+    assert {column.name: column.role for column in looked.columns} == bare.roles
+    assert not any("label" in note for note in (*bare.notes, *looked.notes))
+
+
+def test_labels_named_for_data_without_labels_are_said_to_be_unused(write: object) -> None:
+    path = write("a,label\n1,x\n2,y\n3,x\n")
+    data = load(path, label="label", task="unsupervised")
+    assert data.notes == ("The labels in 'label' are not used: the data counts as unlabelled.",)
+    assert data.labels is None
+
+
+def test_words_read_as_missing_are_counted_by_column(write: object) -> None:
+    rows = ["?,7,x", " ? ,8,y", "b,NA,?", "b,,x", "c,-,y", "a,10,x", *["a,11,y"] * 300]
+    data = load(write("job,age,label\n" + "\n".join(rows) + "\n"))
+    assert "'?' is read as missing in 3 cells: job (2), label (1)." in data.notes
+    assert "'NA' is read as missing in 1 cell: age (1)." in data.notes
+    assert "'age': read as missing in 1 cell: '-'." in data.notes
+    blank = load(write("job,age,label\na,,x\nb,2,y\nb,3,x\na,4,y\n"))
+    assert not any("missing" in note for note in blank.notes)

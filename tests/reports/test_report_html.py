@@ -173,7 +173,7 @@ def test_long_lists_are_cut_and_counted(make_report):
     report = make_report()
     many = make_report(samples=report.samples.assign(flagged=True))
     page = Page(render_html(many))
-    assert "60 more in the table of samples." in page.text
+    assert "60 more samples not shown in this report." in page.text
     assert len(render_html(many)) < 200_000
 
 

@@ -56,7 +56,7 @@ def test_500_photographs_stay_below_10_megabytes(make_report):
     page = render_html(filled(make_report, photo), Choice(shown=MOST_SHOWN))
     assert page.count('<figure class="shot"><img') == 500
     assert page.count("data:image/jpeg") == 700
-    assert "200 more in the table of samples." in page
+    assert "200 more samples not shown in this report." in page
     assert len(page.encode()) < LIMIT
 
 

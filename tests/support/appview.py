@@ -39,9 +39,16 @@ def _manager_without_pages_directory(self: PagesManager, *args: Any, **kwargs: A
     _init(self, *args, **kwargs)
 
 
-def open_page(name: str, query: Mapping[str, str] | None = None) -> AppTest:
-    """Open pages/NAME.py through app.py, as the navigation does, and run it."""
+def open_page(
+    name: str, query: Mapping[str, str] | None = None, *, answered: bool = True
+) -> AppTest:
+    """Open pages/NAME.py through app.py, as the navigation does, and run it.
+
+    Args:
+        answered: the browser has said that it keeps no reviewer's name.
+    """
     app = AppTest.from_file(str(APP), default_timeout=20)
+    app.session_state["reviewer_answered"] = answered
     for key, value in (query or {}).items():
         app.query_params[key] = value
     app.run()

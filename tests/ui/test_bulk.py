@@ -45,11 +45,11 @@ def test_the_numbers_are_said() -> None:
     positions, yes = np.arange(4), np.array([True, False, False, False])
     left = plan(positions, yes, ~yes & (positions < 3), Bulk.ACCEPT, again=False)
     assert said(left, again=False) == (
-        "2 samples would get this verdict, undone at once. 1 have a verdict already and are left "
-        "alone. 1 have no suggestion and are left out."
+        "2 samples would get this verdict, as one action. 1 has a verdict already and is left "
+        "alone. 1 has no suggestion and is left out."
     )
     over = plan(positions, yes, ~yes, Bulk.KEEP, again=True)
-    assert "1 have a verdict already and get this one instead." in said(over, again=True)
+    assert "1 has a verdict already and gets this one instead." in said(over, again=True)
 
 
 # Drawn
@@ -77,11 +77,12 @@ def _script() -> None:
     bulk_verdicts(ws, dataset, run, frames.findings(ws, run), positions)
 
 
-def _opened(**query: str) -> AppTest:
+def _opened(*, answered: bool = True, **query: str) -> AppTest:
     app = AppTest.from_function(_script, default_timeout=20)
     for key, value in query.items():
         app.query_params[key] = value
     app.session_state["bulk_open"] = True
+    app.session_state["reviewer_answered"] = answered
     app.run()
     assert not app.exception
     return app
@@ -107,6 +108,17 @@ def test_one_verdict_for_all_is_stored_under_the_name_and_undone(
     undo.click().run()
     assert list(ws.decisions(dataset)) == ["3"]
     assert "bulk_undo" not in [button.key for button in app.button]
+
+
+def test_nothing_is_stored_before_the_browser_has_said_who_reviews(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    app = _opened(answered=False)
+    assert app.button(key="bulk_store").disabled
+    app.text_input(key="reviewer_name_bulk").set_value("Ann").run()
+    app.button(key="bulk_store").click().run()
+    assert set(ws.history(dataset)["reviewer"]) == {"Ann"}
 
 
 def test_suggestions_are_taken_where_there_are_some(ws: Workspace, tmp_path: Path) -> None:

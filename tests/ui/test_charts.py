@@ -101,3 +101,9 @@ def test_the_description_says_range_and_flags() -> None:
     text = charts.histogram_alt(values, np.array([True, False, False, False]), "value")
     assert text == "Distribution of value over 3 samples from 0 to 4, median 1; 1 flagged"
     assert charts.histogram_alt(values[3:], np.zeros(1, dtype=bool), "value") == "No value to show"
+
+
+@pytest.mark.parametrize(("scale", "form"), [(3e-4, "power"), (0.3, "power"), (2e5, "B")])
+def test_tiny_values_are_not_marked_with_letters_for_powers(scale: float, form: str) -> None:
+    figure = charts.histogram(np.linspace(-scale, scale, 50))
+    assert figure.layout.xaxis.exponentformat == form

@@ -205,6 +205,7 @@ def test_a_selftest_needs_no_audit(ws: Workspace, tmp_path: Path) -> None:
     assert "No self-test yet" in texts(app)
     assert app.multiselect[0].value == list(audits.DEFAULT_VALUATORS)
     assert {"Time, at most about", "Memory, at most"} <= {metric.label for metric in app.metric}
+    assert texts(app).count(": 3 rounds, ") == len(audits.DEFAULT_VALUATORS)
     app = app.radio[0].set_value("pairs").run()
     assert app.radio[0].options[0] == "Wrong labels, any class"
     assert "there is no finished one" in texts(app).replace("\n", " ")

@@ -9,6 +9,7 @@ from valued import KAPPA, made_up, made_up_curves
 
 from dvaudit.ui import contributors_charts as charts
 from dvaudit.ui import contributors_maths as maths
+from dvaudit.ui.words import shortened
 
 
 @pytest.mark.parametrize("people", [2, 4, 100])
@@ -146,10 +147,9 @@ def test_of_many_those_whose_ranks_differ_most_are_kept_in_order() -> None:
 
 
 def test_long_names_are_cut_beside_the_chart() -> None:
-    assert charts.shortened("short") == "short"
     wards = [f"University Hospital of Somewhere, ward {at}" for at in (1, 2)]
-    cut = [charts.shortened(name) for name in wards]
-    assert cut == ["University Ho…here, ward 1", "University Ho…here, ward 2"]
+    cut = ["University Ho…here, ward 1", "University Ho…here, ward 2"]
+    assert [shortened(name, len(cut[0])) for name in (*wards, "short")] == [*cut, "short"]
     frame, _ = made_up(wards)
     figure = charts.values(frame, [0, 1], 0, dark=False)
     assert list(figure.layout.yaxis.ticktext) == cut

@@ -20,7 +20,7 @@ from dvaudit import audits, readers
 from dvaudit.store import RunKind, RunStatus, Workspace
 from dvaudit.ui import contributors_maths as maths
 from dvaudit.ui import contributors_tables
-from dvaudit.ui.contributors_charts import shortened
+from dvaudit.ui.words import shortened
 
 
 @pytest.fixture

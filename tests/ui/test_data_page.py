@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from dvaudit import readers
 from dvaudit.core.dataset import Task
 from dvaudit.store import DatasetStatus, RunKind, RunStatus, Workspace
-from dvaudit.ui import health, importing
+from dvaudit.ui import glance, health, importing
 from dvaudit.ui.words import plain
 
 
@@ -244,6 +244,53 @@ def test_regression_shows_numbers_not_classes(ws: Workspace, tmp_path: Path) -> 
     found = health.health_of(ws, ws.dataset(dataset))
     assert found.targets is not None
     assert found.targets.tolist() == [100.0 - 3 * i for i in range(30)]
+
+
+def test_without_labels_the_guessed_label_becomes_a_feature(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    app = open_page("data", {"path": str(path)})
+    app.segmented_control(key=f"import_task_{path}").set_value(Task.UNSUPERVISED).run()
+    assert "Without labels 'kind' is a feature (categorical)." in texts(app)
+    _button(app, "Import").click().run()  # type: ignore[attr-defined]
+    (record,) = ws.datasets()
+    assert record.task is Task.UNSUPERVISED
+    assert "label" not in record.roles.values()
+    data = readers.load(record.source, roles=record.roles, task=record.task)
+    assert data.roles["kind"] == "categorical"
+
+
+def test_data_without_labels_leads_to_an_audit_and_to_what_it_found(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    dataset = ws.add_dataset("trees", path, copy=False, roles={}, task="unsupervised")
+    ws.finish_dataset(dataset, readers.load(path, task="unsupervised"))
+    app = open_page("data")
+    assert "An audit finds duplicates and outliers" in texts(app)
+    assert _button(app, "Audit this data")
+    assert list(app.dataframe[0].value) == ["id", "width", "height", "kind"]
+    run = add_audit(ws, dataset)
+    found = ws.run_summary(run) | {"outliers": 2, "duplicate_groups": 1}
+    ws.save_findings(run, ws.run_samples(run), {}, found, {})
+    app = open_page("data")
+    assert "The last audit found 2 outliers and 1 group of duplicates." in texts(app)
+    assert _button(app, "See the samples")
+
+
+def test_pictures_listed_in_a_table_are_previewed_with_their_labels(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(4):
+            file = io.BytesIO()
+            Image.fromarray(np.full((9, 9), 50 * index, dtype=np.uint8)).save(file, "PNG")
+            archive.writestr(f"{index}.png", file.getvalue())
+        archive.writestr("labels.csv", "path,label\n3.png,cat\n1.png,dog\n0.png,\n2.png,cat\n")
+    shown = glance._pictures(str(path), "image-zip", None, "label")
+    assert [words for words, _ in shown] == ["cat", "dog", "no label", "cat"]
+    unlabelled = glance._pictures(str(path), "image-zip", None, None)
+    assert [words for words, _ in unlabelled] == ["3.png", "1.png", "0.png", "2.png"]
 
 
 def test_a_failed_import_says_why_and_can_be_tried_again(ws: Workspace, tmp_path: Path) -> None:

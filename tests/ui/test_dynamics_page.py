@@ -104,7 +104,7 @@ def test_a_running_audit_draws_what_its_methods_told(ws: Workspace, tmp_path: Pa
     live = add_audit_at_work(ws, dataset, RunStatus.RUNNING, "kernel-loo", "dvgs")
     ws.write_live(live, told("dvgs", 4, ("elm", "oak")))
     app = _open(run=live, dataset=dataset)
-    assert r"Audit: dvgs\: training 1 of 3" in texts(app)
+    assert r": dvgs\: training 1 of 3" in texts(app)
     (chart,) = _charts(app).values()
     assert "2 classes and of all samples: all at 0.3" in chart.proto.alt
     assert "dvgs, step 3 · loss 0.5" in texts(app)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from appview import fresh_workspace, texts
 from audited import add_audited_numbers, add_audited_table
+from hypothesis import given
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from dvaudit.findings import CutBy, CutOff, ErrorRate
@@ -17,8 +19,15 @@ from dvaudit.findings.audit_sample import audit_sample
 from dvaudit.findings.earned import earned, review_order
 from dvaudit.findings.earned_types import Earned
 from dvaudit.store import Workspace
-from dvaudit.ui.earned_charts import bins_apart, chart_alt, precision_chart, shown_places
-from dvaudit.ui.earned_words import figures, first_words, rows
+from dvaudit.ui.earned_charts import (
+    _LETTER,
+    _labels,
+    bins_apart,
+    chart_alt,
+    precision_chart,
+    shown_places,
+)
+from dvaudit.ui.earned_words import figures, first_words, rows, verdict_words
 
 METHODS = ErrorRate(0.1, 0.05, 0.15, "made up")
 
@@ -74,6 +83,33 @@ def test_before_the_first_verdicts_it_says_what_to_do(ws: Workspace, tmp_path: P
     said = texts(_open())
     assert "No sample is flagged. Judge the first 10 in order of suspicion" in said
     assert "wrong: 2 so far." in said
+
+
+@pytest.mark.parametrize(
+    ("judged", "unsure", "said"),
+    [
+        ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [], "of the first 10 flags in order."),
+        (
+            [*range(18)],
+            [18, 19],
+            "of 18 of the first 20 flags in order; unsure ones are left out.",
+        ),
+        (
+            [*range(10), *range(11, 20)],
+            [],
+            "of 19 of the first 20 flags in order; those without a verdict are left out.",
+        ),
+        ([*range(20, 30), 3], [4], "so without an interval; unsure ones are left out."),
+    ],
+)
+def test_which_flags_the_precision_is_of(judged: list[int], unsure: list[int], said: str) -> None:
+    ranks = np.arange(1.0, 61.0)
+    made = np.array(judged)
+    found = earned(
+        *(review_order(ranks, ranks <= 20), made, made % 2 == 0),
+        *(np.array(unsure, np.int64), np.zeros(0, np.int64)),
+    )
+    assert said in verdict_words(found, METHODS, METHODS)
 
 
 def test_where_two_samples_exist_two_are_asked_for() -> None:
@@ -244,12 +280,36 @@ def test_the_chart_shows_bins_curve_cut_off_and_suggestion() -> None:
     assert points.customdata[0][2:] == [15, 15]
     assert points.y[-1] < 1
     assert [line.x0 for line in figure.layout.shapes] == [100.5, 80.5]
-    assert [item.text for item in figure.layout.annotations] == ["cut-off 100", "suggested 80"]
+    assert [item.text for item in figure.layout.annotations] == ["suggested 80", "cut-off 100"]
     assert figure.layout.xaxis.range[1] == shown_places(found) + 0.5 >= 150
     said = chart_alt(found, 80)
     assert "places 1 to 15: 15 of 15 worth it" in said
     assert said.endswith("cut-off 100; suggested cut-off 80")
     assert "nothing judged" in chart_alt(_earned(0, 0), 0)
+
+
+@given(st.integers(20, 5000), st.data())
+def test_the_names_of_lines_stay_in_the_chart_and_apart(last: int, data: st.DataObject) -> None:
+    places = st.integers(0, last)
+    drawn = data.draw(st.lists(places, min_size=1, max_size=2, unique=True))
+    named = [(at, f"suggested {at:,}", "red") for at in sorted(drawn)]
+    spans = []
+    for (at, text, _), label in zip(named, _labels(named, last), strict=True):
+        wide = _LETTER * len(text)
+        low = at / last - (wide if label["xanchor"] == "right" else 0)
+        spans.append((low, low + wide, label["yshift"]))
+        assert low >= -1e-9
+        assert low + wide <= 1 + 1e-9
+    if len(spans) == 2 and spans[0][2] == spans[1][2]:
+        assert spans[0][1] <= spans[1][0] + 1e-9
+
+
+def test_a_suggestion_far_left_is_named_at_its_right_in_whole() -> None:
+    figure = precision_chart(_earned(90, 0), 3, dark=False)
+    suggested, cut_off = figure.layout.annotations
+    assert (suggested.text, suggested.xanchor) == ("suggested 3", "left")
+    assert cut_off.xanchor == "left"
+    assert figure.layout.margin.t >= 22
 
 
 def test_bars_of_the_chart_do_not_overlap_and_lose_no_verdict() -> None:

@@ -265,6 +265,21 @@ def test_a_patch_is_shown_before_it_is_applied(ws: Workspace, tmp_path: Path) ->
     assert "There is nothing in it to apply." in texts(app)
 
 
+def test_a_patch_is_applied_to_data_that_is_not_audited_yet(ws: Workspace, tmp_path: Path) -> None:
+    dataset = add_table(ws, tmp_path)
+    name = str(ws.samples(dataset)["id"].iloc[0])
+    ws.decide(dataset, name, Verdict.DROP)
+    content = _patch_of(ws, dataset, tmp_path)
+    ws.clear(dataset, name)
+    app = _patch_upload(open_page("export"), content)
+    assert not app.exception
+    assert "No finished audit yet" in texts(app)
+    app = app.button(key="apply_patch").click().run()
+    assert "1 verdict stored" in app.success[0].value
+    assert "after an audit" in app.success[0].value
+    assert set(ws.decisions(dataset)) == {name}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -291,7 +306,7 @@ def test_a_patch_of_other_data_fits_nothing(ws: Workspace, tmp_path: Path) -> No
     content = content.replace(hashed, b"0" * 64).replace(b'"id": "3"', b'"id": "[x](http://y)"')
     app = _patch_upload(open_page("export"), content)
     assert "- **1** left out: neither the id nor the content is there" in texts(app)
-    assert "columns that were features" in app.warning[-2].value
+    assert "1 column is a feature of the patch" in app.warning[-2].value
     assert "There is nothing in it to apply." in texts(app)
 
 
@@ -364,7 +379,7 @@ def test_an_audit_that_is_not_finished_has_nothing_to_export(
     app = open_page("export")
     assert not app.exception
     assert said in texts(app)
-    assert not app.file_uploader
+    assert not any(key.startswith("prepare_") for key in _keys(app))
 
 
 @pytest.mark.parametrize("add", [add_audited_numbers, add_audited_pictures])

@@ -10,6 +10,7 @@ import streamlit as st
 from appview import add_audit, add_table, fresh_workspace, open_page, texts, write_table
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from dvaudit import audits, readers, sample
 from dvaudit.store import DatasetStatus, RunKind, RunStatus, Workspace
@@ -49,8 +50,12 @@ def figures(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
 
 
+def button(app: AppTest, label: str) -> Button:
+    return next(one for one in app.button if one.label == label)
+
+
 def press(app: AppTest, label: str) -> AppTest:
-    return next(button for button in app.button if button.label == label).click().run()
+    return button(app, label).click().run()
 
 
 def test_the_first_visit_offers_own_data_and_the_sample(ws: Workspace) -> None:
@@ -185,7 +190,7 @@ def test_renaming(ws: Workspace, tmp_path: Path) -> None:
     app = press(app, "Rename")
     app.text_input(key=f"name_{dataset}").set_value(" ")
     press_last(app, "Rename")
-    assert "the new one is empty" in app.error[0].value
+    assert "Old trees keeps its name" in app.error[0].value
     assert ws.dataset(dataset).name == "Old trees"
 
 
@@ -201,7 +206,7 @@ def test_deleting_a_dataset_says_what_is_lost_and_does_it(ws: Workspace, tmp_pat
     app = open_page("home", {"dataset": dataset})
     app.button(key=f"Delete_{dataset}").click().run()
     said = texts(app).replace("\\", "")
-    assert "1 run and all results go: 1 audit" in said
+    assert "1 run goes, with all results: 1 audit" in said
     assert "The log of 1 verdict stays" in said
     assert "cannot be undone" in said
     assert len(ws.datasets()) == 2
@@ -215,11 +220,52 @@ def test_a_dataset_at_work_is_not_deleted(ws: Workspace, tmp_path: Path) -> None
     dataset = add_table(ws, tmp_path)
     run = add_audit(ws, dataset, RunStatus.RUNNING)
     app = press(open_page("home"), "Delete")
+    said = app.warning[0].value.replace("\\", "")
+    assert f"Audit #{int(run[1:])} is at work" in said
+    assert button(app, "Delete the dataset").disabled
+    press(app, f"Cancel Audit #{int(run[1:])}")
+    assert ws.run(run).cancelling
+    assert ws.queue.finish(run, ws.run(run).attempt, RunStatus.CANCELLED)
+    app = press(open_page("home"), "Delete")
+    assert not app.warning
+    press(app, "Delete the dataset")
+    assert ws.datasets() == ()
+
+
+def test_work_on_other_data_that_uses_a_dataset_keeps_it(ws: Workspace, tmp_path: Path) -> None:
+    trusted = add_table(ws, tmp_path, "clean")
+    dataset = add_table(ws, tmp_path)
+    user = ws.add_run(dataset, RunKind.AUDIT, {"trusted": trusted})
+    app = open_page("home")
+    app.button(key=f"Delete_{trusted}").click().run()
+    said = texts(app).replace("\\", "")
+    assert f"Audit #{int(user[1:])}, of other data, uses it and waits for its turn" in said
+    assert button(app, "Delete the dataset").disabled
+
+
+def test_work_that_begins_while_the_dialog_is_open_refuses(ws: Workspace, tmp_path: Path) -> None:
+    dataset = add_table(ws, tmp_path)
+    app = press(open_page("home"), "Delete")
+    run = add_audit(ws, dataset, RunStatus.RUNNING)
     press(app, "Delete the dataset")
     said = app.error[0].value.replace("\\", "")
     assert f"trees has work going on: Audit #{int(run[1:])}" in said
     assert run not in said
     assert len(ws.datasets()) == 1
+
+
+def test_the_dialog_counts_the_runs_that_the_card_counts(ws: Workspace, tmp_path: Path) -> None:
+    dataset = add_importing(ws, tmp_path, RunStatus.DONE)
+    ws.fail_dataset(dataset, "made up")
+    audit = add_audit(ws, dataset, RunStatus.CANCELLED)
+    add_audit(ws, dataset, RunStatus.CANCELLED)
+    question = ws.add_run(dataset, RunKind.QUERY, {"audit": audit})
+    ws.queue.cancel(question)
+    app = open_page("home")
+    assert "4 runs" in [opened.label.split(",")[0] for opened in app.expander]
+    press(app, "Delete")
+    said = texts(app).replace("\\", "")
+    assert "4 runs go, with all results: 1 question, 2 audits, 1 import" in said
 
 
 def test_deleting_a_run_keeps_the_verdicts(ws: Workspace, tmp_path: Path) -> None:

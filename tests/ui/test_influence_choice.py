@@ -49,7 +49,7 @@ def test_an_address_that_names_none_falls_back(ws: Workspace, audit: str, named:
     app = open_influence(query=named)
     assert asked_line(app).startswith("On ")
     assert in_address(app, "query") is None
-    assert "there are 4" in app.toast[0].value
+    assert "to ask about, of 4. The rest" in app.warning[0].value
 
 
 def test_next_and_previous_walk_the_list_over_its_pages(ws: Workspace, audit: str) -> None:

@@ -227,7 +227,7 @@ def test_an_address_without_a_question_offers_a_new_one(
 ) -> None:
     app = open_influence(question=named)
     assert in_address(app, "question") == "new"
-    assert f"There is no question {named}" in app.toast[0].value
+    assert f"does not have: question '{named}'" in app.warning[0].value
     assert app.file_uploader
 
 
@@ -258,4 +258,4 @@ def test_a_question_to_another_audit_is_not_shown(ws: Workspace, audit: str) -> 
     app = app.selectbox(key="choose_run").set_value(other).run()
     assert not app.exception
     assert in_address(app, "question") == "new"
-    assert not app.toast
+    assert "question" not in " ".join(item.value for item in app.warning)

@@ -204,6 +204,6 @@ def test_taking_back_many_verdicts_at_once_is_said() -> None:
     after = apply([_decide(1, 0), _decide(2, 2)], Progress(), FRAME, CLASSES, log)
     log.at_once = 2
     after = apply([_undo(3, 2)], after, FRAME, CLASSES, log)
-    assert after.note == "Took back 2 verdicts given at once."
+    assert after.note == "Took back 2 verdicts given together."
     assert (after.jump, after.here) == (0, {0, 2})
     assert apply([_undo(3, 2), _decide(4, 1)], after, FRAME, CLASSES, log).note is None

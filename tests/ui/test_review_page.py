@@ -145,7 +145,7 @@ def test_nonsense_in_the_address_is_said(ws: Workspace, tmp_path: Path) -> None:
     app = open_page("review", asked)
     assert not app.exception
     (warning,) = (item.value for item in app.warning)
-    assert "queue newest; class fir; review\\_every 1" in warning
+    assert "queue 'newest'; class 'fir'; review\\_every '1'" in warning
     assert not open_page("review", {"queue": "class", "queue_class": "oak"}).warning
 
 
@@ -193,6 +193,37 @@ def test_when_all_is_reviewed_the_page_leads_to_export(ws: Workspace, tmp_path: 
     for name in "012":
         ws.decide(dataset, name, Verdict.KEEP)
     assert "All flagged samples are reviewed" in texts(_page())
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ("", "You have judged 3 flagged samples."),
+        ("02", "You have judged 1 of 3 flagged samples, others the rest."),
+        ("012", "You have judged none of 3 flagged samples, others all."),
+    ],
+)
+def test_the_end_of_the_flagged_says_how_many_were_judged_by_this_person(
+    ws: Workspace, tmp_path: Path, others: str, said: str
+) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    for name in "012":
+        ws.decide(dataset, name, Verdict.KEEP, reviewer="ann" if name in others else "bob")
+    app = _page()
+    app.text_input(key="reviewer_name").set_value("bob").run()
+    assert said in texts(app)
+
+
+def test_one_conflict_is_counted_as_one(ws: Workspace, tmp_path: Path, sent: list[Window]) -> None:
+    dataset, _ = add_audited_table(ws, tmp_path)
+    for name, reviewer in (("0", "ann"), ("1", "ann"), ("0", "bob"), ("1", "bob")):
+        verdict = Verdict.KEEP if reviewer == "ann" else Verdict.DROP
+        ws.decide(dataset, name, verdict, reviewer=reviewer)
+        if len(ws.history(dataset)) == 3:
+            open_page("review", {"queue": "conflicts"})
+            assert (sent[-1].total, sent[-1].counts) == (1, "conflict settled")
+    open_page("review", {"queue": "conflicts"})
+    assert (sent[-1].total, sent[-1].counts) == (2, "conflicts settled")
 
 
 def test_what_waits_in_the_browser_is_asked_for_even_with_an_empty_queue(

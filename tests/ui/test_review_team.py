@@ -77,6 +77,7 @@ def test_agreement_and_conflicts_of_two(ws: Workspace, tmp_path: Path) -> None:
     app = _tab("Team")
     reviewers, pairs, confusion, conflicts = (frame.value for frame in app.dataframe)
     assert reviewers["Judged"].tolist() == [3, 3]
+    assert "Verdicts a minute" in reviewers
     assert pairs.iloc[0]["Reviewers"] == "ann and bob"
     assert pairs.iloc[0]["Samples both judged"] == 3
     assert pairs.iloc[0]["Kappa"].startswith("0.40 (")
@@ -85,7 +86,7 @@ def test_agreement_and_conflicts_of_two(ws: Workspace, tmp_path: Path) -> None:
         {"Sample": "6", "Said, oldest first": "ann: kept · bob: dropped", "In force": "dropped"}
     ]
     assert "the newest verdict is in force" in texts(app)
-    next(button for button in app.button if button.label == "Settle them").click().run()
+    next(button for button in app.button if button.label == "Settle it").click().run()
     assert in_address(app, "queue") == "conflicts"
 
 

@@ -29,8 +29,14 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
 
 
 def ids(app: AppTest) -> list[str]:
-    rows = next((table.value for table in app.dataframe if "Finding" in table.value), None)
+    rows = rows_of(app)
     return [] if rows is None else rows["Id"].tolist()
+
+
+def rows_of(app: AppTest) -> pd.DataFrame | None:
+    """The list of samples: its table pins the id and, unlike lists of neighbours, has no angle."""
+    found = (table.value for table in app.dataframe)
+    return next((rows for rows in found if "Id" in rows and "Angle" not in rows), None)
 
 
 def labels(app: AppTest) -> list[str]:
@@ -142,6 +148,15 @@ def test_a_click_on_a_pair_of_labels_filters(ws: Workspace, tmp_path: Path) -> N
     assert next(radio for radio in app.radio if radio.key == "pairs").value == "oak → elm, **2**"
 
 
+def test_a_list_of_pairs_that_scrolls_says_how_many_there_are(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_audited_table(ws, tmp_path)
+    assert "scroll the list" not in texts(open_page("samples", {"chart": "pairs"}))
+    monkeypatch.setattr("dvaudit.ui.samples_charts._ROOM", 1)
+    assert "2 pairs: scroll the list for all." in texts(open_page("samples", {"chart": "pairs"}))
+
+
 def test_pairs_that_read_alike_are_told_apart() -> None:
     table = pd.DataFrame({"given": ["a → b", "a"], "suggested": ["c", "b → c"], "flagged": [3, 3]})
     assert list(pair_texts(table).values()) == [("a → b", "c"), ("a", "b → c")]
@@ -243,8 +258,24 @@ def test_samples_without_labels_are_listed_by_their_values(ws: Workspace, tmp_pa
     assert not app.exception
     assert ids(app) == ["0", "5", "10", "3", "8", "1", "6", "11", "4", "9", "2", "7"]
     assert "the least useful first" in texts(app)
+    rows = rows_of(app)
+    assert rows is not None
+    assert not {"Rank", "Given", "Suggested", "Finding", "Verdict"} & set(rows)
+    assert all("Given" not in table.value for table in app.dataframe)
     assert "Keep" not in labels(app)
     assert {metric.label for metric in app.metric} == {"Samples", "Duplicates", "Outliers"}
+    samples["suspicion_rank"] = pd.array(range(12, 0, -1), dtype="Int64")
+    ranked = add_audit(ws, dataset)
+    ws.save_findings(ranked, samples, {"duplicates": no_duplicates}, summary, near, arrays)
+    app = open_page("samples")
+    rows = rows_of(app)
+    assert rows is not None
+    assert rows["Rank"].tolist() == list(range(1, 13))
+    assert "Given" not in rows
+    assert app.selectbox(key="filter_column").options[0] == "Usefulness"
+    assert app.segmented_control(key="filter_least").options[0] == "Least useful"
+    app = open_page("samples", {"sort": "outlier_score"})
+    assert app.segmented_control(key="filter_least").options[0] == "Farthest"
     for page in ("audit", "home"):
         assert "0 outliers and 0 groups of duplicates" in texts(open_page(page))
 

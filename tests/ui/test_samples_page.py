@@ -22,6 +22,7 @@ from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.findings import CutBy, CutOff
 from dvaudit.store import Workspace
 from dvaudit.ui.sample_facts import cell_text, cells, number_text, verdict_text
+from dvaudit.ui.words import plain
 
 
 @pytest.fixture
@@ -56,18 +57,6 @@ def test_the_audit_is_shown_in_five_figures(ws: Workspace, tmp_path: Path) -> No
         "Duplicates with other labels": ("2", "samples, in 1 of 1 group"),
         "Outliers": ("1", "far from everything else"),
     }
-
-
-def test_only_the_groups_of_duplicates_that_conflict_are_counted(
-    ws: Workspace, tmp_path: Path
-) -> None:
-    _, run = add_audited_table(ws, tmp_path)
-    agreeing = {"group": 2, "kind": "near", "id": ["7", "8"], "conflict": False, "keep": False}
-    copies = pd.concat([ws.run_table(run, "duplicates"), pd.DataFrame(agreeing)])
-    summary = {**ws.run_summary(run), "duplicate_groups": 2}
-    ws.save_findings(run, ws.run_samples(run), {"duplicates": copies}, summary, {})
-    figures = {metric.label: metric.delta for metric in open_page("samples").metric}
-    assert figures["Duplicates with other labels"] == "samples, in 1 of 2 groups"
 
 
 def test_rows_come_most_suspicious_first_with_the_datasets_own_columns(
@@ -368,3 +357,14 @@ def test_the_link_to_review_opens_this_selection(ws: Workspace, tmp_path: Path) 
     link = next(link for link in app.get("page_link") if link.proto.label == "Review these")
     assert "queue=selection" in link.proto.query_string
     assert "class=elm" in link.proto.query_string
+
+
+def test_a_long_text_of_a_sample_is_shown_in_full_lines_beside_its_short_cells(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    said = [f"My card number {at} was not accepted abroad, whatever I tried" for at in range(30)]
+    add_audited_table(ws, tmp_path, said=said)
+    app = open_page("samples", {"sample": "3"})
+    assert plain(said[3]) in texts(app)
+    (own,) = [table.value for table in app.dataframe if "This sample" in table.value]
+    assert own["Column"].tolist() == ["width", "height"]

@@ -210,6 +210,14 @@ def test_no_page_loads_torch_or_sklearn_even_with_results(tmp_path: Path) -> Non
     assert visited.stdout.strip().endswith("[]"), visited.stderr[-2000:]
 
 
+def test_a_long_name_is_cut_in_the_middle_in_its_box(ws: Workspace, tmp_path: Path) -> None:
+    name = "measurements of the northern station 2024"
+    add_table(ws, tmp_path, name)
+    box = open_page("audit").sidebar.selectbox(key="choose_dataset")
+    assert box.options == ["measurem…on 2024 (30)"]
+    assert name in box.help
+
+
 def test_datasets_of_one_name_are_told_apart(ws: Workspace, tmp_path: Path) -> None:
     first, second = add_table(ws, tmp_path), add_table(ws, tmp_path)
     app = open_page("audit", {"dataset": first})

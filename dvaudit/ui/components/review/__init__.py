@@ -10,7 +10,7 @@ import streamlit as st
 
 from dvaudit.ui.components.files import source
 
-_SCRIPTS = ("../pack", "labels", "body", "refusal", "outbox", "index")
+_SCRIPTS = ("../pack", "../reviewer/kept", "who", "labels", "body", "refusal", "outbox", "index")
 _review = st.components.v2.component(
     "dvaudit_review",
     html=source(__file__, "index.html"),
@@ -103,6 +103,9 @@ class Window:
         overtaken: verdicts that were not stored for newer ones.
         undoable: this reviewer has a verdict from before that can be taken back.
         reviewer: the name that goes with each event.
+        named: `reviewer` is what was said in this session, be it nobody. Otherwise the name that
+            the browser kept goes with each event; Python learns of it by another way, later.
+        personal: the queue is another one for each reviewer.
     """
 
     items: Sequence[Item]
@@ -123,6 +126,8 @@ class Window:
     overtaken: Sequence[Lost] = ()
     undoable: bool = False
     reviewer: str = ""
+    named: bool = False
+    personal: bool = False
 
 
 def review(window: Window, *, key: str, on_events: Callable[[], None]) -> None:

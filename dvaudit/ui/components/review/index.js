@@ -48,7 +48,7 @@ class Review {
   }
 
   update(data, set) {
-    this.data = data
+    this.data = ownPart(data)
     this.set = set
     const first = this.outbox === null
     if (first) {
@@ -61,17 +61,17 @@ class Review {
     this.out = this.out.filter((event) => !known.has(event.id))
     // Something was refused, many verdicts went back at once, or somebody else sits here: what the
     // trail says about the order of verdicts no longer holds.
-    if (data.error || data.note || data.reviewer !== this.reviewer) this.trail = []
-    this.reviewer = data.reviewer
+    if (data.error || data.note || sitter(data) !== this.reviewer) this.trail = []
+    this.reviewer = sitter(data)
     if (!this.out.length) this.firstUnsent = null
-    this.index = new Map(data.items.map((item, at) => [item.position, at]))
+    this.index = new Map(this.data.items.map((item, at) => [item.position, at]))
     if (data.jump && data.jump.number !== this.jump) {
       this.jump = data.jump.number
       if (this.index.has(data.jump.position)) this.cursor = data.jump.position
     }
     if (!this.index.has(this.cursor)) this.cursor = this.firstOpen()
     if (this.past) {
-      const open = data.items.find((item) => !this.verdict(item))
+      const open = this.data.items.find((item) => !this.verdict(item))
       if (open) this.cursor = open.position
       this.past = open ? null : data.more ? 'waiting' : 'end'
     }
@@ -105,7 +105,7 @@ class Review {
 
   push(event) {
     this.out = this.out.filter((old) => old.kind !== 'at')
-    this.out.push(this.outbox.put({ ...event, reviewer: this.data.reviewer }))
+    this.out.push(this.outbox.put({ ...event, reviewer: sitter(this.data) }))
     this.firstUnsent ??= Date.now()
     clearTimeout(this.timer)
     const wait = Math.min(SEND_AFTER, Math.max(0, this.firstUnsent + SEND_BY - Date.now()))
