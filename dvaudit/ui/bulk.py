@@ -19,12 +19,12 @@ from dvaudit.core.errors import DvauditError
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui.boards import review_board
 from dvaudit.ui.review_events import checked_label
-from dvaudit.ui.reviewer import choose_reviewer, is_known, reviewer
+from dvaudit.ui.reviewer import ask_browser, choose_reviewer, is_known, reviewer
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import count, plain
 
 KEY = "bulk"
-_STORED, _REFUSED = f"{KEY}_stored", f"{KEY}_refused"
+_STORED, _REFUSED, _UNDONE = f"{KEY}_stored", f"{KEY}_refused", f"{KEY}_undone"
 
 
 class Bulk(StrEnum):
@@ -123,10 +123,18 @@ def bulk_verdicts(
             _controls(ws, dataset, run, frame, positions)
 
 
+@st.fragment
 def _undo_button(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Draw a button that takes this person's last action back, where that was one on many."""
-    together, rows = review_board(ws, dataset, run).last_action(reviewer())
-    if together is not None and is_known():
+    if st.session_state.pop(_UNDONE, False):
+        st.rerun()
+    board = review_board(ws, dataset, run)
+    if not is_known():
+        if board.standing().any():
+            ask_browser(board.spelled, place=f"_{KEY}_undo")
+        return
+    together, rows = board.last_action(reviewer())
+    if together is not None:
         st.button(
             f"Undo {count(rows, 'verdict')}",
             icon=":material/undo:",
@@ -235,4 +243,5 @@ def _store(
 def _undo(ws: Workspace, dataset: DatasetRecord) -> None:
     with refusals_shown():
         undone = audits.undo(ws, dataset.id, reviewer=reviewer())
+        st.session_state[_UNDONE] = True
         st.toast(f"Took back {count(len(undone), 'verdict')}.", icon=":material/undo:")

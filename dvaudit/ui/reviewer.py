@@ -46,7 +46,7 @@ def choose_reviewer(spelled: Spelled = str, *, place: str = "", ask: bool = Fals
             for controls that wait for `is_known`.
     """
     _field(spelled, place)
-    _ask_browser(spelled, place, ask=ask)
+    ask_browser(spelled, place=place, ask=ask)
 
 
 def reviewing_as(spelled: Spelled, *, place: str) -> None:
@@ -58,7 +58,7 @@ def reviewing_as(spelled: Spelled, *, place: str) -> None:
     words = f"as {plain(name)}" if name else "without a name" if is_known() else "as …"
     with st.popover(words, icon=":material/person:", type="tertiary", disabled=not is_known()):
         _field(spelled, place)
-    _ask_browser(spelled, place, ask=True)
+    ask_browser(spelled, place=place)
 
 
 def _field(spelled: Spelled, place: str) -> None:
@@ -79,7 +79,8 @@ def _field(spelled: Spelled, place: str) -> None:
         st.error(plain(refused), icon=":material/error:")
 
 
-def _ask_browser(spelled: Spelled, place: str, *, ask: bool) -> None:
+def ask_browser(spelled: Spelled, *, place: str, ask: bool = True) -> None:
+    """Let the browser tell the name it kept, and with `ask` that it kept none; draws nothing."""
     key = _BROWSER + place
     remember(
         reviewer(),
