@@ -43,16 +43,22 @@ _REFUSAL = "sample_refusal"
 
 def show_addressed(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Open the sample that the page's address names, if it names one."""
-    named = st.query_params.get_all(SAMPLE)
+    named, samples = st.query_params.get_all(SAMPLE), len(frames.findings(ws, run))
     if not named:
         return
-    samples, position = len(frames.findings(ws, run)), whole_number(named[-1])
-    if not 0 <= position < samples:
+    if _addressed(samples) is None:
         in_address({SAMPLE: []})
         st.toast(f"There is no sample {plain(named[-1][:20])}; this dataset has {samples:,}.")
         return
-    title = plain(str(frames.findings(ws, run)["id"].iat[position]))
-    st.dialog(title, width="large", on_dismiss=close)(_detail)(ws, dataset, run, position)
+    # One title for all samples: under another one the dialog would close and open at every step.
+    st.dialog("Sample", width="large", on_dismiss=close)(_detail)(ws, dataset, run)
+
+
+def _addressed(samples: int) -> int | None:
+    """Return the position of the sample that the address names, of `samples`."""
+    named = st.query_params.get_all(SAMPLE)
+    position = whole_number(named[-1]) if named else -1
+    return position if 0 <= position < samples else None
 
 
 def close() -> None:
@@ -61,8 +67,12 @@ def close() -> None:
     st.session_state.pop(_REFUSAL, None)
 
 
-def _detail(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int) -> None:
+def _detail(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     frame = frames.findings(ws, run)
+    position = _addressed(len(frame))
+    if position is None:  # closed meanwhile
+        return
+    st.subheader(plain(str(frame["id"].iat[position])), anchor=False)
     _steps(ws, dataset, run, position)
     left, right = st.columns([1, 1], gap="medium")
     with left:
@@ -94,23 +104,26 @@ def _steps(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int)
         st.caption("This sample is not among those that the filters show.")
         return
     place = int(found[0])
+
+    def step_to(other: int) -> None:
+        st.session_state.pop(_REFUSAL, None)
+        open_sample(int(positions[other]))
+
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for words, icon, other in (
             ("Previous", ":material/chevron_left:", place - 1),
             ("Next", ":material/chevron_right:", place + 1),
         ):
-            there = 0 <= other < len(positions)
-            if st.button(words, icon=icon, key=f"step_{words}", disabled=not there):
-                _step_to(int(positions[other]))
+            st.button(
+                words,
+                icon=icon,
+                key=f"step_{words}",
+                on_click=step_to,
+                args=(other,),
+                disabled=not 0 <= other < len(positions),
+            )
         st.caption(f"{place + 1:,} of {count(len(positions), 'sample')}")
-        step = step_keys(key="step_keys")
-        if step and 0 <= place + step < len(positions):
-            _step_to(int(positions[place + step]))
-
-
-def _step_to(position: int) -> None:
-    open_sample(position)
-    st.rerun()
+        step_keys(place, len(positions), key="step_keys", on_step=step_to)
 
 
 def _labels(

@@ -23,6 +23,14 @@ def settled(page: Page) -> None:
     )
 
 
+COUNT_CLOSED = """() => {
+  window.closed_dialogs = 0
+  new MutationObserver(() => {
+    if (!document.querySelector('[role=dialog]')) window.closed_dialogs += 1
+  }).observe(document.body, { subtree: true, childList: true })
+}"""
+
+
 def card(page: Page, position: int) -> Locator:
     return page.locator(f'.st-key-gallery .card[data-position="{position}"]')
 
@@ -50,6 +58,13 @@ def test_a_sample_is_opened_stepped_through_and_closed_by_keys(
             settled(page)
             page.keyboard.press(key)
             expect(page.get_by_text(f"{place} of 8 samples")).to_be_visible(timeout=LONG)
+        expect(page.get_by_text("← → or K J")).to_be_visible()
+        page.evaluate(COUNT_CLOSED)
+        page.keyboard.type("jjjjj")
+        expect(page.get_by_text("8 of 8 samples")).to_be_visible(timeout=LONG)
+        page.keyboard.type("kkkkk")
+        expect(page.get_by_text("3 of 8 samples")).to_be_visible(timeout=LONG)
+        assert page.evaluate("window.closed_dialogs") == 0
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page).not_to_have_url(re.compile("sample="))

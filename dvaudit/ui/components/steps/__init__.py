@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dvaudit.ui.components.files import source
@@ -14,9 +16,20 @@ _steps = st.components.v2.component(
 )
 
 
-def step_keys(*, key: str) -> int:
-    """Draw the legend; return 1 when the arrow to the right or J was just pressed, -1 for the
-    arrow to the left or K, else 0.
+def step_keys(place: int, count: int, *, key: str, on_step: Callable[[int], None]) -> None:
+    """Draw the legend; call `on_step` with the place that the keys led to.
+
+    The arrow to the right and J lead on, the arrow to the left and K back. Keys that are pressed
+    while the page draws a step add up.
+
+    Args:
+        place: of the sample that is shown, from 0, among `count`.
     """
-    pressed = _steps(key=key, on_step_change=lambda: None, width="content").step
-    return 0 if pressed is None else int(pressed)
+
+    def stepped() -> None:
+        asked = (st.session_state.get(key) or {}).get("step")
+        if asked is not None and 0 <= int(asked["to"]) < count:
+            on_step(int(asked["to"]))
+
+    data = {"place": place, "count": count}
+    _steps(key=key, data=data, on_step_change=stepped, width="content")
