@@ -18,6 +18,7 @@ from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import DvauditError
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui.boards import review_board
+from dvaudit.ui.filters import SAMPLE
 from dvaudit.ui.review_events import checked_label
 from dvaudit.ui.reviewer import ask_browser, choose_reviewer, is_known, reviewer
 from dvaudit.ui.session import refusals_shown
@@ -130,7 +131,7 @@ def _undo_button(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
         st.rerun()
     board = review_board(ws, dataset, run)
     if not is_known():
-        if board.standing().any():
+        if SAMPLE not in st.query_params and board.standing().any():  # its dialog asks too
             ask_browser(board.spelled, place=f"_{KEY}_undo")
         return
     together, rows = board.last_action(reviewer())

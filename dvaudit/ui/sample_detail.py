@@ -72,7 +72,7 @@ def _detail(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     position = _addressed(len(frame))
     if position is None:  # closed meanwhile
         return
-    st.subheader(plain(str(frame["id"].iat[position])), anchor=False)
+    st.markdown(f"**{plain(str(frame['id'].iat[position]))}**")
     _steps(ws, dataset, run, position)
     left, right = st.columns([1, 1], gap="medium")
     with left:

@@ -136,3 +136,14 @@ def test_verdicts_given_on_samples_carry_the_name(page: Page, app: LiveApp) -> N
         expect(dialog.get_by_text("Verdict: dropped")).to_be_visible()
         assert ws.history(SAMPLES)["reviewer"].tolist()[-1] == "Bob"
         assert page.evaluate("sessionStorage.getItem('dvaudit-reviewer')") == "Bob"
+
+
+def test_a_browser_without_a_name_can_judge_at_once(page: Page, app: LiveApp) -> None:
+    with Workspace(app.home) as ws:
+        ws.decide(SAMPLES, "1", Verdict.KEEP, reviewer="Ann")
+        page.goto(f"{app.address}/samples?dataset={SAMPLES}&sample=0")
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="without a name")).to_be_enabled()
+        dialog.get_by_role("button", name="Unsure").click()
+        expect(dialog.get_by_text("Verdict: unsure")).to_be_visible()
+        assert ws.history(SAMPLES)["reviewer"].tolist()[-1] == ""
