@@ -4,7 +4,10 @@ const OWN_ARROWS = '.gallery, [data-testid="stDataFrame"], input, [role="radiogr
 const ARROWS = { ArrowRight: 1, ArrowLeft: -1 }
 const LETTERS = { j: 1, k: -1 }
 
-const PATIENCE = 3000 // milliseconds in which a step is drawn, or was refused
+// Milliseconds. A step can be lost while the page draws another, so it is asked for again until it
+// is drawn, or was refused.
+const AGAIN = 1000
+const PATIENCE = 5000
 
 const mounts = new WeakMap()
 
@@ -20,6 +23,22 @@ function stepOf(event) {
   return !arrow || within(event, OWN_ARROWS) ? 0 : arrow
 }
 
+function arrive(mount) {
+  mount.asked = null
+  clearInterval(mount.timer)
+}
+
+function ask(mount, to) {
+  mount.asked = to
+  const since = Date.now()
+  clearInterval(mount.timer)
+  mount.timer = setInterval(() => {
+    if (Date.now() - since > PATIENCE) arrive(mount)
+    else mount.send('step', { to })
+  }, AGAIN)
+  mount.send('step', { to })
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.querySelector('.keys').textContent = '← → or K J'
   let mount = mounts.get(parentElement)
@@ -29,21 +48,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const step = stepOf(event)
       if (!step) return
       event.preventDefault()
-      const { place, count } = mount.data
-      const to = Math.min(Math.max((mount.asked ?? place) + step, 0), count - 1)
-      if (to === (mount.asked ?? place)) return
-      mount.asked = to
-      mount.at = Date.now()
-      mount.send('step', { to })
+      // Keys go on from where the last one leads, not from what is still drawn.
+      const from = mount.asked ?? mount.data.place
+      const to = Math.min(Math.max(from + step, 0), mount.data.count - 1)
+      if (to !== from) ask(mount, to)
     }
     mounts.set(parentElement, mount)
     document.addEventListener('keydown', mount.listen)
   }
   mount.data = data
   mount.send = setTriggerValue
-  // Keys go on from where the last one leads, not from what is still drawn.
-  if (data.place === mount.asked || Date.now() - mount.at > PATIENCE) mount.asked = null
+  if (data.place === mount.asked) arrive(mount)
   return () => {
+    arrive(mount)
     document.removeEventListener('keydown', mount.listen)
     mounts.delete(parentElement)
   }
