@@ -8,7 +8,7 @@ layers follow the rules of `_rules`. Parameters no rule covers are left to torch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from torch.func import functional_call
 
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.gradients._frozen import frozen
+from dvaudit.gradients._perceptron import Perceptron, Use
 from dvaudit.gradients._rest import Rest
 from dvaudit.gradients._rules import terms
 from dvaudit.gradients._terms import Term, squared_norms
@@ -130,6 +131,36 @@ def capture(
     Raises:
         UnsuitableDataError: a loss that is not one number a sample.
     """
+    plain = Perceptron.of(model, batch[0])
+    if plain is None:
+        losses, uses = _by_autograd(model, loss, batch, taps, point)
+    else:
+        losses, uses = _written_out(plain, loss, batch, taps, point)
+    return Capture(
+        losses=losses,
+        layout=taps.layout,
+        _terms=_collect(taps, uses),
+        _rest=Rest.of(model, loss, batch, point, taps.rest) if taps.rest else None,
+    )
+
+
+def _written_out(
+    net: Perceptron, loss: Loss, batch: Batch, taps: Taps, point: Point | None
+) -> tuple[Tensor, list[Use]]:
+    """Return losses, (n,), and what tapped layers saw; `_by_autograd` is its slow twin."""
+    there = _detached(point or {})
+    passed = net.forward(batch[0], there)
+    outputs = passed[-1].requires_grad_()
+    with torch.enable_grad():
+        losses = loss(outputs, batch[1])
+    check_losses(losses, len(outputs))
+    uses = net.backward(passed, _gradients(losses, [outputs])[0], there).values()
+    return losses.detach(), [use for use in uses if use.layer in taps.layers]
+
+
+def _by_autograd(
+    model: nn.Module, loss: Loss, batch: Batch, taps: Taps, point: Point | None
+) -> tuple[Tensor, list[Use]]:
     with frozen(model), torch.enable_grad(), _without_gradients(model):
         with recording(taps.layers, leaf) as recorded:
             if point is None:
@@ -138,17 +169,19 @@ def capture(
                 outputs = functional_call(model, _detached(point), (batch[0],))
         losses = loss(outputs, batch[1])
         check_losses(losses, len(batch[0]))
-        seen = [output for module in recorded for _, output in recorded[module]]
-        found: tuple[Tensor, ...] = ()
-        if losses.requires_grad:
-            total = losses.sum()
-            found = torch.autograd.grad(total, seen, allow_unused=True, materialize_grads=True)
-    return Capture(
-        losses=losses.detach(),
-        layout=taps.layout,
-        _terms=_collect(taps, recorded, found),
-        _rest=Rest.of(model, loss, batch, point, taps.rest) if taps.rest else None,
-    )
+        seen = [(module, *use) for module, uses in recorded.items() for use in uses]
+        deltas = _gradients(losses, [output for _, _, output in seen])
+    return losses.detach(), [
+        Use(module, inputs.detach(), delta)
+        for (module, inputs, _), delta in zip(seen, deltas, strict=True)
+    ]
+
+
+def _gradients(losses: Tensor, outputs: list[Tensor]) -> Sequence[Tensor]:
+    """Return the gradients of the summed losses, zero where they do not depend on an output."""
+    if not losses.requires_grad:
+        return [torch.zeros_like(output) for output in outputs]
+    return torch.autograd.grad(losses.sum(), outputs, allow_unused=True, materialize_grads=True)
 
 
 def _detached(point: Point) -> dict[str, Tensor]:
@@ -177,18 +210,12 @@ def check_losses(losses: Tensor, n: int) -> None:
         )
 
 
-def _collect(
-    taps: Taps,
-    recorded: Mapping[nn.Module, list[tuple[Tensor, Tensor]]],
-    found: tuple[Tensor, ...],
-) -> dict[str, list[Term]]:
+def _collect(taps: Taps, uses: Iterable[Use]) -> dict[str, list[Term]]:
     collected: dict[str, list[Term]] = {}
-    deltas = iter(found)
     with torch.no_grad():
-        for module, uses in recorded.items():
-            for inputs, _ in uses:
-                for attribute, term in terms(module, inputs.detach(), next(deltas)):
-                    name = taps.layers[module].get(attribute)
-                    if name is not None:
-                        collected.setdefault(name, []).append(term)
+        for use in uses:
+            for attribute, term in terms(use.layer, use.inputs, use.delta):
+                name = taps.layers[use.layer].get(attribute)
+                if name is not None:
+                    collected.setdefault(name, []).append(term)
     return collected

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dvaudit.core.errors import SettingsError, UnsuitableDataError, some
-from dvaudit.gradients._capture import Taps, capture
-from dvaudit.gradients._frozen import frozen
+from dvaudit.gradients._look import Look, Seen
 from dvaudit.gradients._plan import plan_taps
 from dvaudit.gradients.losses import Batch, Loss, take
 
@@ -56,9 +55,13 @@ class SimilarityStep:
     target_norm: float
 
 
-def adam(parameters: list[nn.Parameter]) -> Optimizer:
-    """Return Adam with rate 1e-3, as in the paper's experiments."""
-    return torch.optim.Adam(parameters, lr=1e-3)
+def adam(parameters: list[nn.Parameter], *, rate: float = 1e-3, decay: float = 0.0) -> Optimizer:
+    """Return Adam with rate 1e-3, as in the paper's experiments, in torch's one-call version.
+
+    Args:
+        decay: times the parameters, is added to their gradients.
+    """
+    return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
 
 
 def target_similarities(
@@ -107,17 +110,29 @@ def target_similarities(
             "requires_grad_(True) on them, or name others."
         )
     steps = optimiser(list(trained.values()))
-    whole = target_loss or (lambda outputs, targets: loss(outputs, targets).mean())
+    look = Look.of(model, loss, target_loss, source, taps)
+    pieces = [
+        (source[0][start : start + rows], source[1][start : start + rows])
+        for start in range(0, len(source[0]), rows)
+    ]
     for step, batch in enumerate(batches):
-        value, gradient = _target_gradient(model, whole, take(target, batch), trained, taps)
-        norm = float(gradient.norm())
-        values, degenerate = None, 0
-        if step % every == 0:
-            values, norms = _similarities(model, loss, source, gradient, taps, kind, rows)
-            degenerate = int((norms <= SMALLEST_NORM).sum())
-            degenerate = len(norms) if norm <= SMALLEST_NORM else degenerate
-        yield SimilarityStep(step, values, degenerate, value, norm)
+        if not len(batch):
+            raise UnsuitableDataError("A target batch has no sample; give at least one to each.")
+        seen = look.at(take(target, batch), pieces if step % every == 0 else [])
+        for name, parameter in trained.items():
+            parameter.grad = seen.gradients[name]
+        yield _measured(step, seen, kind)
         steps.step()
+
+
+def _measured(step: int, seen: Seen, kind: Similarity) -> SimilarityStep:
+    length = seen.gradient.norm()
+    norm, values, degenerate = float(length), None, 0
+    if len(seen.inner):
+        values = similarity(kind, seen.inner, seen.squared_norms, length.square())
+        degenerate = int((seen.squared_norms <= SMALLEST_NORM**2).sum())
+        degenerate = len(values) if norm <= SMALLEST_NORM else degenerate
+    return SimilarityStep(step, values, degenerate, float(seen.value), norm)
 
 
 def similarity(
@@ -133,40 +148,3 @@ def similarity(
         return -(squared_norms - 2 * inner + target_squared_norm).clamp(min=0).sqrt()
     norms = squared_norms.sqrt().clamp(min=SMALLEST_NORM)
     return (inner / (norms * target)).clamp(-1, 1)
-
-
-def _target_gradient(
-    model: nn.Module, loss: Loss, batch: Batch, trained: dict[str, nn.Parameter], taps: Taps
-) -> tuple[float, Tensor]:
-    """Leave the gradient in the parameters; return the loss and the compared part, (P,)."""
-    if not len(batch[0]):
-        raise UnsuitableDataError("A target batch has no sample; give at least one to each.")
-    with frozen(model), torch.enable_grad():
-        value = loss(model(batch[0]), batch[1])
-    found = torch.autograd.grad(
-        value, list(trained.values()), allow_unused=True, materialize_grads=True
-    )
-    for parameter, gradient in zip(trained.values(), found, strict=True):
-        parameter.grad = gradient
-    return float(value.detach()), taps.layout.join(dict(zip(trained, found, strict=True)))
-
-
-def _similarities(
-    model: nn.Module,
-    loss: Loss,
-    source: Batch,
-    gradient: Tensor,
-    taps: Taps,
-    kind: Similarity,
-    rows: int,
-) -> tuple[Tensor, Tensor]:
-    """Return the similarity to `gradient` and |g_k| of each source sample, (n,) both."""
-    inner, squares = [], []
-    for start in range(0, len(source[0]), rows):
-        piece = (source[0][start : start + rows], source[1][start : start + rows])
-        seen = capture(model, loss, piece, taps)
-        squares.append(seen.squared_norms())
-        inner.append(seen.inner_products(gradient[None])[:, 0])
-    norms = torch.cat(squares)
-    values = similarity(kind, torch.cat(inner), norms, gradient.square().sum())
-    return values, norms.sqrt()

@@ -87,6 +87,13 @@ class Dvgs(TrainedValuator):
             low=1e-8,
             high=10.0,
         )
+        decay: float = setting(
+            0.003,
+            "Weight decay: this many times the weights is added to the gradient of a step, so that "
+            "the trusted samples are not learned so well that nothing of their gradient is left.",
+            low=0.0,
+            high=10.0,
+        )
         every: int = setting(
             10, "Similarities are computed at every such step.", low=1, high=100_000
         )

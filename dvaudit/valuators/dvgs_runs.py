@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.nn import functional
 from dvaudit.core.dataset import Task
 from dvaudit.core.progress import part
 from dvaudit.gradients import Similarity, target_similarities
+from dvaudit.gradients.dvgs import adam
 from dvaudit.gradients.losses import Loss
 from dvaudit.valuators.components import reduced
 from dvaudit.valuators.dvgs import WIDTH
@@ -102,7 +104,7 @@ def _run(problem: TrainingProblem, asked: Dvgs.Settings, restart: int, rate: flo
         learner.trusted,
         _batches(len(learner.trusted[0]), asked.batch, asked.steps, seed, problem.device),
         target_loss=target_loss,
-        optimiser=lambda parameters: torch.optim.Adam(parameters, lr=rate),
+        optimiser=partial(adam, rate=rate, decay=asked.decay),
         kind=Similarity(asked.similarity),
         every=asked.every,
         parameters=_last_layer(learner.net) if asked.parameters == "last" else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from dvaudit.core.progress import silent
 from dvaudit.core.result import ValuationResult
 from dvaudit.core.trace import unwatched
 from dvaudit.gradients import losses, target_similarities
+from dvaudit.gradients.dvgs import adam
 from dvaudit.valuators.components import reduced
 from dvaudit.valuators.learner import build_learner
 from dvaudit.valuators.trained import TrainingProblem
@@ -50,7 +52,7 @@ def _flipped(data: Dataset, share: float) -> tuple[Dataset, np.ndarray]:
 def test_values_are_mean_similarities_to_the_trusted_gradient() -> None:
     """By hand: one training on the whole trusted set, unweighted, each second step looked at."""
     data, trusted = _blobs(20, 2, 5, 0), _blobs(12, 2, 5, 1)
-    asked = {"steps": 6, "every": 2, "restarts": 1, "balanced": False, "overfit": 0.0}
+    asked = {"steps": 6, "every": 2, "restarts": 1, "balanced": False, "overfit": 0.0, "decay": 0.1}
     result = _value(data, trusted, **asked)
     assert data.labels is not None
     assert trusted.labels is not None
@@ -75,6 +77,7 @@ def test_values_are_mean_similarities_to_the_trusted_gradient() -> None:
         learner.source,
         learner.trusted,
         [torch.arange(12)] * 6,
+        optimiser=partial(adam, decay=0.1),
         every=2,
     )
     looks = [step.values.numpy() for step in steps if step.values is not None]
@@ -104,11 +107,12 @@ def test_a_target_that_is_memorised_in_leaps_is_learned_in_smaller_steps() -> No
     """More dimensions than trusted samples."""
     data, wrong = _flipped(_blobs(200, 3, 600, 0), 0.2)
     trusted = _blobs(60, 3, 600, 1)
-    watched = _value(data, trusted, components=None, rate=0.01)
+    asked: dict[str, Any] = {"components": None, "rate": 0.01, "decay": 0.0}
+    watched = _value(data, trusted, **asked)
     assert watched.stats["rate"] < 0.01
     assert f"lowered from 0.01 to {watched.stats['rate']:.2g}" in watched.status
     assert max(watched.stats["steps"]) <= 200
-    careless = _value(data, trusted, components=None, rate=0.01, overfit=0.0)
+    careless = _value(data, trusted, **asked, overfit=0.0)
     assert careless.stats["rate"] == 0.01
     assert careless.stats["steps"] == [200, 200, 200]
     scores = [roc_auc_score(wrong, -result.values) for result in (watched, careless)]
