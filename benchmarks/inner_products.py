@@ -1,9 +1,9 @@
-"""A DVGS step against torch.func per-sample gradients, in one run on one thread.
+"""Two inner products against torch.func per-sample gradients, in one run on one thread.
 
-One step: the target gradient w, the cosine of w and the gradient g_i of every source sample, and
-Adam's step along w; with torch.func by vmap(grad), which forms all gradients. Passes take turns and
-the fastest of each counts. Prints both times, their ratio and the largest difference of the
-cosines; and the bare forward and backward passes.
+One DVGS step: the target gradient w, then <g_i, w> and |g_i|^2 of every source sample; with
+torch.func by vmap(grad), which forms all gradients. Passes take turns and the fastest of each
+counts. Prints both times, their ratio and the largest difference of the cosines; and the bare
+forward and backward passes.
 
     python benchmarks/inner_products.py [--source 1000] [--target 400] [--device cpu]
         [--threads 1] [--repeats 10]
@@ -12,17 +12,17 @@ cosines; and the bare forward and backward passes.
 from __future__ import annotations
 
 import argparse
-import copy
-import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from dvaudit.gradients import Layout, target_similarities
+from dvaudit.gradients import Layout, Similarity, plan_taps
+from dvaudit.gradients._look import Look
+from dvaudit.gradients.dvgs import similarity
 from dvaudit.gradients.losses import Batch, cross_entropy
 
 CLASSES = 2
@@ -63,32 +63,26 @@ def seconds(passes: list[Callable[[], object]], repeats: int, device: str) -> li
 def target_gradient(model: nn.Module, batch: Batch) -> Tensor:
     losses = cross_entropy(model(batch[0]), batch[1])
     found = torch.autograd.grad(losses.mean(), list(model.parameters()))
-    for parameter, gradient in zip(model.parameters(), found, strict=True):
-        parameter.grad = gradient
     return torch.cat([part.flatten() for part in found])
 
 
-def by_products(model: nn.Module, source: Batch, target: Batch) -> Iterator[Tensor]:
-    """Yield the cosines before each step."""
-    every = itertools.repeat(torch.arange(len(target[0]), device=target[0].device))
-    for step in target_similarities(model, cross_entropy, source, target, every):
-        assert step.values is not None
-        yield step.values
+def by_products(look: Look, source: Batch, target: Batch) -> Tensor:
+    seen = look.at(target, [source])
+    return similarity(
+        Similarity.COSINE, seen.inner, seen.squared_norms, seen.gradient.square().sum()
+    )
 
 
-def by_gradients(model: nn.Module, source: Batch, target: Batch) -> Iterator[Tensor]:
-    steps = torch.optim.Adam(model.parameters(), lr=1e-3)
+def by_gradients(model: nn.Module, source: Batch, target: Batch) -> Tensor:
+    direction = target_gradient(model, target)
+    values = {name: value.detach() for name, value in model.named_parameters()}
 
     def alone(values: dict[str, Tensor], inputs: Tensor, label: Tensor) -> Tensor:
         return cross_entropy(functional_call(model, values, (inputs[None],)), label[None]).sum()
 
-    while True:
-        direction = target_gradient(model, target)
-        values = {name: value.detach() for name, value in model.named_parameters()}
-        found = vmap(grad(alone), in_dims=(None, 0, 0))(values, *source)
-        gradients = Layout.of(model).join(found)
-        yield gradients @ direction / (gradients.norm(dim=1) * direction.norm())
-        steps.step()
+    found = vmap(grad(alone), in_dims=(None, 0, 0))(values, *source)
+    gradients = Layout.of(model).join(found)
+    return gradients @ direction / (gradients.norm(dim=1) * direction.norm())
 
 
 def bare_pass(model: nn.Module, source: Batch, target: Batch) -> None:
@@ -117,14 +111,13 @@ def main() -> None:
             )
             for n in (asked.source, asked.target)
         )
-        products, gradients = (
-            by(copy.deepcopy(model), source, target) for by in (by_products, by_gradients)
-        )
-        gap = next(products) - next(gradients)
+        taps = plan_taps(model, cross_entropy, source)
+        look = Look.of(model, cross_entropy, None, source, taps)
+        gap = by_products(look, source, target) - by_gradients(model, source, target)
         times = seconds(
             [
-                lambda steps=products: next(steps),
-                lambda steps=gradients: next(steps),
+                lambda look=look, s=source, t=target: by_products(look, s, t),
+                lambda m=model, s=source, t=target: by_gradients(m, s, t),
                 lambda m=model, s=source, t=target: bare_pass(m, s, t),
             ],
             asked.repeats,
@@ -132,7 +125,7 @@ def main() -> None:
         )
         print(
             f"{name}, {asked.source:,} x {asked.target:,}, {Layout.of(model).size:,} parameters: "
-            f"a step {1e3 * times[0]:.2f} ms, with per-sample gradients "
+            f"two inner products {1e3 * times[0]:.2f} ms, per-sample gradients "
             f"{1e3 * times[1]:.1f} ms ({times[1] / times[0]:.1f} times as long), bare passes "
             f"{1e3 * times[2]:.2f} ms; largest difference {float(gap.abs().max()):.1e}"
         )

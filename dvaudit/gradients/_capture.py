@@ -16,14 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.gradients._frozen import frozen
 from dvaudit.gradients._perceptron import Perceptron, Use
 from dvaudit.gradients._rest import Rest
 from dvaudit.gradients._rules import terms
 from dvaudit.gradients._terms import Term, squared_norms
 from dvaudit.gradients.layout import Layout
-from dvaudit.gradients.losses import Batch, Loss
+from dvaudit.gradients.losses import Batch, Loss, check_losses, with_gradient
 from dvaudit.taps.hooks import leaf, recording
 
 Point = Mapping[str, Tensor]
@@ -150,12 +149,9 @@ def _written_out(
     """Return losses, (n,), and what tapped layers saw; `_by_autograd` is its slow twin."""
     there = _detached(point or {})
     passed = net.forward(batch[0], there)
-    outputs = passed[-1].requires_grad_()
-    with torch.enable_grad():
-        losses = loss(outputs, batch[1])
-    check_losses(losses, len(outputs))
-    uses = net.backward(passed, _gradients(losses, [outputs])[0], there).values()
-    return losses.detach(), [use for use in uses if use.layer in taps.layers]
+    losses, delta = with_gradient(loss, passed[-1], batch[1])
+    uses = net.backward(passed, delta, there).values()
+    return losses, [use for use in uses if use.layer in taps.layers]
 
 
 def _by_autograd(
@@ -199,15 +195,6 @@ def _without_gradients(model: nn.Module) -> Iterator[None]:
     finally:
         for value in asking:
             value.requires_grad_(True)
-
-
-def check_losses(losses: Tensor, n: int) -> None:
-    """Refuse a loss that does not return one number for each of n samples."""
-    if losses.shape != (n,):
-        raise UnsuitableDataError(
-            f"The loss of {n} samples has shape {tuple(losses.shape)} and must be ({n},), one "
-            "number a sample; use reduction='none' and sum over all but the first dimension."
-        )
 
 
 def _collect(taps: Taps, uses: Iterable[Use]) -> dict[str, list[Term]]:

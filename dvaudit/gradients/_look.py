@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.linalg import vecdot
 
-from dvaudit.gradients._capture import Taps, capture, check_losses
+from dvaudit.gradients._capture import Taps, capture
 from dvaudit.gradients._frozen import frozen
 from dvaudit.gradients._perceptron import Perceptron
-from dvaudit.gradients.losses import Batch, Loss
+from dvaudit.gradients._terms import row_squares
+from dvaudit.gradients.losses import Batch, Loss, with_gradient
 
 Products = tuple[Tensor, Tensor]  # <g_k, gT> and |g_k|^2, (n,) both
 
@@ -69,15 +69,17 @@ class Look:
             value, gradients, found = self._joint(self.plain, target, *pieces[:1])
         gradient = self.taps.layout.join(gradients)
         found += [self._products(piece, gradient) for piece in pieces[len(found) :]]
-        none = gradient.new_zeros(0)
-        inner, squares = (torch.cat(each) for each in zip((none, none), *found, strict=True))
+        inner, squares = found[0] if len(found) == 1 else _joined(found, gradient.new_zeros(0))
         return Seen(value, gradients, gradient, inner, squares)
 
     def _target_gradient(self, target: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         trained = {name: each for name, each in self.model.named_parameters() if each.requires_grad}
         with frozen(self.model), torch.enable_grad():
             outputs = self.model(target[0])
-            value = self._target_value(outputs, target[1])
+            if self.target_loss is None:
+                value = self.loss(outputs, target[1]).mean()
+            else:
+                value = self.target_loss(outputs, target[1])
         found = torch.autograd.grad(
             value, list(trained.values()), allow_unused=True, materialize_grads=True
         )
@@ -97,9 +99,11 @@ class Look:
         """
         m, compared = len(target[0]), self.taps.layout.shapes
         passed = net.forward(target[0] if source is None else torch.cat([target[0], source[0]]))
-        value, delta = self._outputs_gradient(passed[-1], target, source)
+        value, delta = self._outputs_gradient(
+            passed[-1], target[1], None if source is None else source[1]
+        )
         gradients: dict[str, Tensor] = {}
-        inner, squares = delta.new_zeros((2, len(delta) - m))
+        inner, squares = delta.new_zeros(len(delta) - m), delta.new_zeros(len(delta) - m)
         for name, use in net.backward(passed, delta).items():
             weight, bias = f"{name}.weight", f"{name}.bias"
             gradients[weight] = use.delta[:m].T @ use.inputs[:m]
@@ -107,33 +111,41 @@ class Look:
             if source is None:
                 continue
             seen, back = use.inputs[m:], use.delta[m:]
-            lengths = vecdot(back, back)
+            lengths = row_squares(back)
             if weight in compared:
-                inner += vecdot(seen @ gradients[weight].T, back)
-                squares.addcmul_(vecdot(seen, seen), lengths)
+                inner += (seen @ gradients[weight].T).mul_(back).sum(1)
+                squares.addcmul_(row_squares(seen), lengths)
             if bias in compared:
                 inner.addmv_(back, gradients[bias])
                 squares += lengths
         return value, gradients, [] if source is None else [(inner, squares)]
 
     def _outputs_gradient(
-        self, outputs: Tensor, target: Batch, source: Batch | None
+        self, outputs: Tensor, target: Tensor, source: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return the target's loss, and the gradient at the outputs of it plus the source's losses.
 
         Args:
             outputs: of the target's rows, then of the source's.
+            target, source: their labels.
         """
-        m, outputs = len(target[0]), outputs.requires_grad_()
-        with torch.enable_grad():
-            total = value = self._target_value(outputs[:m], target[1])
+        m = len(target)
+        if self.target_loss is None:
             if source is not None:
-                losses = self.loss(outputs[m:], source[1])
-                check_losses(losses, len(source[0]))
-                total = value + losses.sum()
-        return value.detach(), torch.autograd.grad(total, outputs)[0]
+                target = torch.cat([target.reshape(m, *source.shape[1:]), source])
+            losses, delta = with_gradient(self.loss, outputs, target)
+            delta[:m] /= m
+            return losses[:m].mean(), delta
+        leaf = outputs[:m].requires_grad_()
+        with torch.enable_grad():
+            value = self.target_loss(leaf, target)
+        delta = torch.autograd.grad(value, leaf)[0]
+        if source is not None:
+            delta = torch.cat([delta, with_gradient(self.loss, outputs[m:], source)[1]])
+        return value.detach(), delta
 
-    def _target_value(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        if self.target_loss is not None:
-            return self.target_loss(outputs, labels)
-        return self.loss(outputs, labels).mean()
+
+def _joined(found: Sequence[Products], none: Tensor) -> Products:
+    return torch.cat([none, *(each for each, _ in found)]), torch.cat(
+        [none, *(each for _, each in found)]
+    )

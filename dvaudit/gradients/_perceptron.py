@@ -27,7 +27,7 @@ class Activation:
     Attributes:
         forward: from a layer of the kind and its input to its output.
         backward: from the layer, the gradient at its output, its input and its output to the
-            gradient at its input.
+            gradient at its input, which may take the other's place.
     """
 
     forward: Callable[[Any, Tensor], Tensor]
@@ -66,7 +66,9 @@ def _unchanged(_layer: nn.Module, delta: Tensor, _before: Tensor, _after: Tensor
 ACTIVATIONS: dict[type[nn.Module], Activation] = {
     nn.ReLU: Activation(
         lambda _, inputs: inputs.relu(),
-        lambda _, delta, before, after: _aten.threshold_backward(delta, after, 0),
+        lambda _, delta, before, after: _aten.threshold_backward.grad_input(
+            delta, after, 0, grad_input=delta
+        ),
     ),
     nn.Tanh: Activation(
         lambda _, inputs: inputs.tanh(),
@@ -156,7 +158,7 @@ class Perceptron:
 
         Args:
             passed: of `forward`, at the same point.
-            delta: gradient at the outputs, (n, outputs).
+            delta: gradient at the outputs, (n, outputs); may be overwritten.
         """
         linear = [name for name, layer in self.layers.items() if isinstance(layer, nn.Linear)]
         uses: dict[str, Use] = {}

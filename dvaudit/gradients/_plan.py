@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dvaudit.core.errors import UnsuitableDataError
-from dvaudit.gradients._capture import Capture, Taps, capture, check_losses
+from dvaudit.gradients._capture import Capture, Taps, capture
 from dvaudit.gradients._frozen import frozen, refuse_mixing
 from dvaudit.gradients._rules import rule_for
 from dvaudit.gradients.layout import Layout
-from dvaudit.gradients.losses import Batch, Loss
+from dvaudit.gradients.losses import Batch, Loss, check_losses
 from dvaudit.taps.hooks import recording
 
 LOG = logging.getLogger(__name__)

@@ -53,7 +53,7 @@ class Formed(Term):
         return self.values.flatten(1) @ directions.flatten(1).T
 
     def squared_norms(self) -> Tensor:
-        return _squares(self.values.flatten(1))
+        return row_squares(self.values.flatten(1))
 
     def weighted_sum(self, weights: Tensor) -> Tensor:
         return (weights.T @ self.values.flatten(1)).view(-1, *self.values.shape[1:])
@@ -81,7 +81,7 @@ class Product(Term):
     def squared_norms(self) -> Tensor:
         """Sum over pairs of positions t, t' of (d_t . d_t') (u_t . u_t'), or |D U^T|^2."""
         if isinstance(self.module, nn.Linear) and self.inputs.dim() == 2:
-            return _squares(self.delta) * _squares(self.inputs)
+            return row_squares(self.delta) * row_squares(self.inputs)
         return _in_pieces(len(self.delta), self._row_bytes, self.device, self._squared_norms)
 
     def weighted_sum(self, weights: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ class Product(Term):
 
     def _squared_norms(self, rows: slice) -> Tensor:
         if not self._by_pairs:
-            return _squares(self.gradients(rows).flatten(1))
+            return row_squares(self.gradients(rows).flatten(1))
         seen = patches(self.module, self.inputs[rows])
         back = deltas(self.module, self.delta[rows])
         pairs = (back.transpose(2, 3) @ back) * (seen.transpose(2, 3) @ seen)
@@ -248,7 +248,7 @@ def squared_norms(terms: Sequence[Term], rows: int) -> Tensor:
         total = terms[0].gradients(piece)
         for term in terms[1:]:
             total = total + term.gradients(piece)
-        return _squares(total.flatten(1))
+        return row_squares(total.flatten(1))
 
     return _in_pieces(rows, 2 * sample.nbytes, sample.device.type, formed)
 
@@ -264,7 +264,8 @@ def _unfold_lines(module: nn.Conv2d, padded: Tensor, width: int) -> Tensor:
     return view.contiguous()
 
 
-def _squares(rows: Tensor) -> Tensor:
+def row_squares(rows: Tensor) -> Tensor:
+    """Return |r_i|^2, shape (n,); by norms, which write no product of the rows' size."""
     norms: Tensor = torch.linalg.vector_norm(rows, dim=1)
     return norms.square()
 

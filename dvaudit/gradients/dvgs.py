@@ -115,10 +115,12 @@ def target_similarities(
         (source[0][start : start + rows], source[1][start : start + rows])
         for start in range(0, len(source[0]), rows)
     ]
+    everything = torch.arange(len(target[0]), device=target[0].device)
     for step, batch in enumerate(batches):
         if not len(batch):
             raise UnsuitableDataError("A target batch has no sample; give at least one to each.")
-        seen = look.at(take(target, batch), pieces if step % every == 0 else [])
+        chosen = target if torch.equal(batch, everything) else take(target, batch)
+        seen = look.at(chosen, pieces if step % every == 0 else [])
         for name, parameter in trained.items():
             parameter.grad = seen.gradients[name]
         yield _measured(step, seen, kind)

@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dvaudit.core.errors import SettingsError, UnsuitableDataError
-from dvaudit.gradients._capture import check_losses
 from dvaudit.gradients._frozen import frozen, refuse_mixing
 from dvaudit.gradients.layout import Layout
-from dvaudit.gradients.losses import Batch, Loss, take
+from dvaudit.gradients.losses import Batch, Loss, check_losses, take
 
 
 class Reduction(StrEnum):

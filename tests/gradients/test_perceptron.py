@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.gradients import Layout, Similarity, plan_taps, target_similarities
 from dvaudit.gradients._capture import capture
 from dvaudit.gradients._perceptron import ACTIVATIONS, Perceptron, mish
-from dvaudit.gradients.losses import Batch, cross_entropy
+from dvaudit.gradients.losses import Batch, Loss, cross_entropy, squared_error, with_gradient
 
 DOUBLE = torch.float64
 KINDS = sorted(ACTIVATIONS, key=lambda kind: kind.__name__)
@@ -193,3 +194,23 @@ def test_autograd_steps_the_same(
     fast = steps(_net(seed, kind, bias=bias))
     slow = steps(_seen(_net(seed, kind, bias=bias)))
     torch.testing.assert_close(fast, slow, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("loss", [cross_entropy, squared_error])
+def test_losses_with_their_gradient_are_those_of_autograd(loss: Loss, classes: int) -> None:
+    draws = torch.Generator().manual_seed(classes)
+    outputs = 10 * torch.randn(7, classes, generator=draws, dtype=DOUBLE)
+    targets = torch.randint(classes, (7,), generator=draws)
+    if loss is squared_error:
+        targets = torch.randn(7, classes, generator=draws, dtype=DOUBLE)
+    kept = outputs.clone()
+    fast = with_gradient(loss, outputs, targets)
+    slow = with_gradient(lambda *batch: loss(*batch), outputs, targets)
+    torch.testing.assert_close(fast, slow)
+    assert torch.equal(outputs, kept)
+
+
+def test_a_loss_of_another_number_a_sample_is_refused() -> None:
+    with pytest.raises(UnsuitableDataError, match="one number a sample"):
+        with_gradient(lambda outputs, _: outputs, torch.zeros(3, 2), torch.zeros(3))
