@@ -37,6 +37,38 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
+class Both:
+    """A target batch and, below it, a source batch or none.
+
+    Attributes:
+        batches: that were joined.
+        m: rows of the target.
+        inputs, labels: (m + n, ...); labels are shaped like the source's.
+    """
+
+    batches: Sequence[Batch]
+    m: int
+    inputs: Tensor
+    labels: Tensor
+
+    @staticmethod
+    def of(batches: Sequence[Batch]) -> Both:
+        """Join the target, which comes first, with what follows it."""
+        inputs, labels = zip(*batches, strict=True)
+        shape = labels[-1].shape[1:]
+        shaped = [each.reshape(len(each), *shape) for each in labels]
+        return Both(batches, len(inputs[0]), torch.cat(inputs), torch.cat(shaped))
+
+    def of_same(self, batches: Sequence[Batch]) -> bool:
+        """Whether these very tensors were joined."""
+        return len(batches) == len(self.batches) and all(
+            old is new
+            for before, now in zip(self.batches, batches, strict=True)
+            for old, new in zip(before, now, strict=True)
+        )
+
+
+@dataclass(eq=False)
 class Look:
     """How a net is looked at.
 
@@ -51,6 +83,7 @@ class Look:
     target_loss: Loss | None
     taps: Taps
     plain: Perceptron | None
+    _both: Both | None = None
 
     @staticmethod
     def of(
@@ -62,15 +95,22 @@ class Look:
 
     def at(self, target: Batch, pieces: Sequence[Batch]) -> Seen:
         """Look at a target batch and at the source, in pieces."""
-        found: list[Products] = []
         if self.plain is None:
             value, gradients = self._target_gradient(target)
+            found: list[Products] = []
         else:
-            value, gradients, found = self._joint(self.plain, target, *pieces[:1])
+            value, gradients, first = self._joint(self.plain, self._together([target, *pieces[:1]]))
+            found, pieces = [first], pieces[1:]
         gradient = self.taps.layout.join(gradients)
-        found += [self._products(piece, gradient) for piece in pieces[len(found) :]]
+        found += [self._products(piece, gradient) for piece in pieces]
         inner, squares = found[0] if len(found) == 1 else _joined(found, gradient.new_zeros(0))
         return Seen(value, gradients, gradient, inner, squares)
+
+    def _together(self, batches: Sequence[Batch]) -> Both:
+        """Join batches, or take what was joined before: mostly they are the same at each step."""
+        if self._both is None or not self._both.of_same(batches):
+            self._both = Both.of(batches)
+        return self._both
 
     def _target_gradient(self, target: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         trained = {name: each for name, each in self.model.named_parameters() if each.requires_grad}
@@ -90,26 +130,20 @@ class Look:
         squares = seen.squared_norms()
         return seen.inner_products(gradient[None])[:, 0], squares
 
-    def _joint(
-        self, net: Perceptron, target: Batch, source: Batch | None = None
-    ) -> tuple[Tensor, dict[str, Tensor], list[Products]]:
-        """Return the target's loss, its gradient, and the products of a source batch, if any.
+    def _joint(self, net: Perceptron, both: Both) -> tuple[Tensor, dict[str, Tensor], Products]:
+        """Return the target's loss, its gradient, and the source's products with it.
 
         One pass over both batches: `_target_gradient` and `_products` are its slow twins.
         """
-        m, compared = len(target[0]), self.taps.layout.shapes
-        passed = net.forward(target[0] if source is None else torch.cat([target[0], source[0]]))
-        value, delta = self._outputs_gradient(
-            passed[-1], target[1], None if source is None else source[1]
-        )
+        m, compared = both.m, self.taps.layout.shapes
+        passed = net.forward(both.inputs)
+        value, delta = self._outputs_gradient(passed[-1], both)
         gradients: dict[str, Tensor] = {}
         inner, squares = delta.new_zeros(len(delta) - m), delta.new_zeros(len(delta) - m)
         for name, use in net.backward(passed, delta).items():
             weight, bias = f"{name}.weight", f"{name}.bias"
             gradients[weight] = use.delta[:m].T @ use.inputs[:m]
             gradients[bias] = use.delta[:m].sum(0)
-            if source is None:
-                continue
             seen, back = use.inputs[m:], use.delta[m:]
             lengths = row_squares(back)
             if weight in compared:
@@ -118,30 +152,22 @@ class Look:
             if bias in compared:
                 inner.addmv_(back, gradients[bias])
                 squares += lengths
-        return value, gradients, [] if source is None else [(inner, squares)]
+        return value, gradients, (inner, squares)
 
-    def _outputs_gradient(
-        self, outputs: Tensor, target: Tensor, source: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the target's loss, and the gradient at the outputs of it plus the source's losses.
-
-        Args:
-            outputs: of the target's rows, then of the source's.
-            target, source: their labels.
-        """
-        m = len(target)
+    def _outputs_gradient(self, outputs: Tensor, both: Both) -> tuple[Tensor, Tensor]:
+        """Return the target's loss, and the gradient at the outputs of it plus the source's."""
+        m = both.m
         if self.target_loss is None:
-            if source is not None:
-                target = torch.cat([target.reshape(m, *source.shape[1:]), source])
-            losses, delta = with_gradient(self.loss, outputs, target)
+            losses, delta = with_gradient(self.loss, outputs, both.labels)
             delta[:m] /= m
             return losses[:m].mean(), delta
         leaf = outputs[:m].requires_grad_()
         with torch.enable_grad():
-            value = self.target_loss(leaf, target)
+            value = self.target_loss(leaf, both.labels[:m])
         delta = torch.autograd.grad(value, leaf)[0]
-        if source is not None:
-            delta = torch.cat([delta, with_gradient(self.loss, outputs[m:], source)[1]])
+        if len(outputs) > m:
+            others = with_gradient(self.loss, outputs[m:], both.labels[m:])[1]
+            delta = torch.cat([delta, others])
         return value.detach(), delta
 
 

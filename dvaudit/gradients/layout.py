@@ -72,7 +72,7 @@ class Layout:
     def join(self, parts: Mapping[str, Tensor]) -> Tensor:
         """Return (..., P) from (..., *shape) by parameter; the inverse of `split`."""
         flat = [
-            parts[name].reshape(*parts[name].shape[: parts[name].dim() - len(shape)], -1)
+            parts[name].flatten(-len(shape)) if shape else parts[name][..., None]
             for name, shape in self.shapes.items()
         ]
         return torch.cat(flat, dim=-1)
