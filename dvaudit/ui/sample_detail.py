@@ -32,7 +32,7 @@ from dvaudit.ui.sample_facts import (
     text_or_none,
     verdict_text,
 )
-from dvaudit.ui.samples_view import close_sample, open_sample, whole_number
+from dvaudit.ui.samples_view import close_sample, closed_sample, open_sample, whole_number
 from dvaudit.ui.words import count, plain
 
 SHORT_TABLE = 9  # rows that need no scrolling
@@ -103,10 +103,13 @@ def _steps(ws: Workspace, dataset: DatasetRecord, run: RunRecord, position: int)
     if not len(found):
         st.caption("This sample is not among those that the filters show.")
         return
-    place = int(found[0])
+    place, closed = int(found[0]), closed_sample()
 
     def step_to(other: int) -> None:
         st.session_state.pop(_REFUSAL, None)
+        if closed_sample() != closed:  # a step that was on its way when the dialog was closed
+            in_address({SAMPLE: []})
+            return
         open_sample(int(positions[other]))
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from audited import add_audited_pictures
+from held import HOLD
 from live import live_app
 from playwright.sync_api import Browser, Locator, Page, expect
+from waiting import until
 
 from dvaudit.store import Workspace
 
@@ -69,6 +71,26 @@ def test_a_sample_is_opened_stepped_through_and_closed_by_keys(
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page).not_to_have_url(re.compile("sample="))
         expect(card(page, 2)).to_be_focused(timeout=LONG)
+
+
+@pytest.mark.parametrize("keys", ["j Escape", "Escape j"])
+def test_a_step_on_its_way_opens_no_closed_dialog(page: Page, tmp_path: Path, keys: str) -> None:
+    with Workspace(tmp_path / "home") as ws:
+        add_audited_pictures(ws, tmp_path)
+    with live_app(tmp_path / "home") as app:
+        page.add_init_script(HOLD)
+        page.goto(f"{app.address}/samples?sample=2")
+        expect(page.get_by_text("← → or K J")).to_be_visible(timeout=LONG)
+        settled(page)
+        page.evaluate("window.hold.out = true")
+        for key in keys.split():
+            page.keyboard.press(key)
+        until(lambda: page.evaluate("window.waiting('out')") > 0)
+        page.evaluate("window.release('out')")
+        expect(page.get_by_role("dialog")).to_have_count(0, timeout=LONG)
+        expect(page).not_to_have_url(re.compile("sample="), timeout=LONG)
+        settled(page)
+        expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_the_filter_goes_along_the_menu_and_back_leaves(

@@ -17,7 +17,7 @@ _curve = st.components.v2.component(
     "dvaudit_curve",
     html=source(__file__, "index.html"),
     css=source(__file__, "index.css"),
-    js=source(__file__, "index.js"),
+    js=source(__file__, "../svg.js") + source(__file__, "index.js"),
 )
 
 

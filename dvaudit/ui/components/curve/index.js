@@ -1,22 +1,8 @@
 // A run of this function follows each change of data or theme, so everything is drawn anew; the
 // cut that is being moved outlives a run, and goes to Python when it is let go.
 const mounts = new WeakMap()
-const SPACE = 'http://www.w3.org/2000/svg'
 const HEIGHT = 372, LEFT = 64, RIGHT = 16, TOP = 12, BOTTOM = 50
 const DASHES = { dot: '2 6', dash: '9 6' }
-
-function element(tag, text) {
-  const node = document.createElement(tag)
-  if (text !== undefined) node.textContent = text
-  return node
-}
-
-function shape(tag, attributes, text) {
-  const node = document.createElementNS(SPACE, tag)
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value)
-  if (text !== undefined) node.textContent = text
-  return node
-}
 
 function ticks([low, high], most) {
   const rough = (high - low) / most, power = 10 ** Math.floor(Math.log10(rough))
@@ -51,8 +37,22 @@ class Mount {
     this.cut = root.querySelector('.cut')
     this.card = root.querySelector('.card')
     this.moving = false
+    this.sent = []
     this.resized = new ResizeObserver(() => this.draw())
     this.resized.observe(this.stage)
+  }
+
+  // As last sent, until Python answers.
+  get chosen() { return this.sent.at(-1) ?? this.data.cut }
+
+  take(data) {
+    const before = this.data
+    this.data = data
+    const answered = this.sent.lastIndexOf(data.cut)
+    if (before && before.cuts.length !== data.cuts.length) this.sent = []
+    else if (answered >= 0) this.sent.splice(0, answered + 1)
+    else if (before && before.cut !== data.cut) this.sent = []
+    if (!this.moving || this.index >= data.cuts.length) this.index = this.chosen
   }
 
   get plot() { return { width: this.stage.clientWidth - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM } }
@@ -174,7 +174,9 @@ class Mount {
   }
 
   send() {
-    if (this.index !== this.data.cut) this.trigger('cut', this.index)
+    if (this.index === this.chosen) return
+    this.sent.push(this.index)
+    this.trigger('cut', this.index)
   }
 }
 
@@ -197,7 +199,7 @@ function pointers(mount) {
     mount.moving = false
     mount.send()
   }
-  stage.onpointercancel = () => { mount.moving = false; card.hidden = true; mount.show(mount.data.cut) }
+  stage.onpointercancel = () => { mount.moving = false; card.hidden = true; mount.show(mount.chosen) }
   stage.onpointerleave = () => { card.hidden = true }
 }
 
@@ -241,9 +243,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     mount = new Mount(parentElement.querySelector('.curve'))
     mounts.set(parentElement, mount)
   }
-  mount.data = data
+  mount.take(data)
   mount.trigger = setTriggerValue
-  if (!mount.moving || mount.index >= data.cuts.length) mount.index = data.cut
   pointers(mount)
   keys(mount)
   legend(mount)

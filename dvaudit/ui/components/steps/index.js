@@ -4,8 +4,10 @@ const OWN_ARROWS = '.gallery, [data-testid="stDataFrame"], input, [role="radiogr
 const ARROWS = { ArrowRight: 1, ArrowLeft: -1 }
 const LETTERS = { j: 1, k: -1 }
 
-// Milliseconds. A step can be lost while the page draws another, so it is asked for again until it
-// is drawn, or was refused.
+// Milliseconds. One step is asked for at a time, when nothing is being drawn: a run of the dialog
+// that the next one breaks off can leave the browser with a message it has no place for. A step can
+// be lost, so it is asked for again until it is drawn, or was refused.
+const LOOK = 30
 const AGAIN = 1000
 const PATIENCE = 5000
 
@@ -23,33 +25,45 @@ function stepOf(event) {
   return !arrow || within(event, OWN_ARROWS) ? 0 : arrow
 }
 
-function arrive(mount) {
-  mount.asked = null
+function drawing() {
+  const app = document.querySelector('[data-testid="stApp"]')
+  return app?.dataset.testScriptState === 'running'
+}
+
+function stop(mount) {
   clearInterval(mount.timer)
+  mount.want = mount.sent = mount.timer = null
+}
+
+function look(mount) {
+  const { want, sent, data } = mount, now = Date.now()
+  const answered = !sent || sent.to === data.place
+  if (now - mount.pressed > PATIENCE || (answered && want === data.place)) stop(mount)
+  else if (!drawing() && (answered || now - sent.at > AGAIN)) {
+    mount.sent = { to: want, at: now }
+    mount.send('step', { to: want })
+  }
 }
 
 function ask(mount, to) {
-  mount.asked = to
-  const since = Date.now()
-  clearInterval(mount.timer)
-  mount.timer = setInterval(() => {
-    if (Date.now() - since > PATIENCE) arrive(mount)
-    else mount.send('step', { to })
-  }, AGAIN)
-  mount.send('step', { to })
+  mount.want = to
+  mount.pressed = Date.now()
+  mount.timer ??= setInterval(() => look(mount), LOOK)
+  look(mount)
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.querySelector('.keys').textContent = '← → or K J'
   let mount = mounts.get(parentElement)
   if (!mount) {
-    mount = { asked: null }
+    mount = { want: null, sent: null, timer: null }
     mount.listen = (event) => {
+      if (event.key === 'Escape') stop(mount) // the dialog closes; another step would open it
       const step = stepOf(event)
       if (!step) return
       event.preventDefault()
       // Keys go on from where the last one leads, not from what is still drawn.
-      const from = mount.asked ?? mount.data.place
+      const from = mount.want ?? mount.data.place
       const to = Math.min(Math.max(from + step, 0), mount.data.count - 1)
       if (to !== from) ask(mount, to)
     }
@@ -58,9 +72,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   mount.data = data
   mount.send = setTriggerValue
-  if (data.place === mount.asked) arrive(mount)
   return () => {
-    arrive(mount)
+    stop(mount)
     document.removeEventListener('keydown', mount.listen)
     mounts.delete(parentElement)
   }
