@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
@@ -40,7 +41,8 @@ STARTED = 5.0  # seconds
 LASSO, MOST = 10_000, 20_000  # a pixel of the map holds many of a million points
 MINUTE = 60_000
 
-# What is on the screen, as one text; null while something is still on its way.
+# What is on the screen, as one text; null while something is still on its way. A filter is shown
+# when the script has ended: the count and the pictures may come one after the other.
 SHOWN = {
     "pictures": """() => {
       if (!counted()) return null
@@ -51,7 +53,7 @@ SHOWN = {
         return image && image.complete && image.naturalWidth
       })) return null
       return cards.slice(0, 8).map((card) => card.getAttribute('aria-label')).join('|')
-        + cards.length + counted() + idle()
+        + cards.length + counted()
     }""",
     "rows": """() => {
       if (counted().startsWith('0 ')) return idle() ? counted() : null
@@ -83,6 +85,7 @@ HELPERS = """
     const app = document.querySelector('[data-testid="stApp"]')
     return app && app.dataset.testScriptState === 'notRunning' ? ' ' : ''
   }
+  window.ended = (shown) => (idle() ? shown() : null)
   // How many samples pass the filters, as the line above them says.
   window.counted = () => {
     const lines = [...document.querySelectorAll('strong')].map((line) => line.textContent)
@@ -90,7 +93,7 @@ HELPERS = """
   }
   // Whether the script has ended and the same has been shown for half a second.
   window.settled = (shown) => {
-    const now = idle() ? shown() : null
+    const now = ended(shown)
     if (now === null || now !== window.last) [window.last, window.since] = [now, Date.now()]
     return now !== null && Date.now() - window.since > 500
   }
@@ -183,10 +186,15 @@ class Visit:
         self.page.wait_for_function(SHOWN[kind], timeout=MINUTE)
         self.page.wait_for_function(f"() => settled({SHOWN[kind]})", timeout=MINUTE, polling=100)
 
-    def time(self, kind: str, event: str, act: Callable[[], None]) -> float:
-        """Do something; return the seconds from its `event` until it is painted."""
+    def time(self, kind: str, event: str, act: Callable[[], None], *, ended: bool = False) -> float:
+        """Do something; return the seconds from its `event` until it is painted.
+
+        Args:
+            ended: and until the script has ended.
+        """
         self.shown(kind)
-        self.page.evaluate(f"watch('{event}', {SHOWN[kind]})")
+        shown = f"() => ended({SHOWN[kind]})" if ended else SHOWN[kind]
+        self.page.evaluate(f"watch('{event}', {shown})")
         act()
         try:
             self.page.wait_for_function("() => window.took !== null", timeout=MINUTE)
@@ -214,13 +222,14 @@ def next_pages(visit: Visit, kind: str, repeats: int) -> list[float]:
 
 def histogram(visit: Visit, kind: str, repeats: int) -> list[float]:
     """Drag over another part of the bars each time."""
-    box = visit.page.locator(".st-key-filter_chart .nsewdrag").first.bounding_box()
+    box = visit.page.get_by_role("slider", name="Range of ").bounding_box()
     assert box is not None
     middle, times = box["y"] + box["height"] / 2, []
     for turn in range(repeats):
         low, high = 0.2 + 0.02 * turn, 0.55 + 0.02 * turn
         ends = [(box["x"] + share * box["width"], middle) for share in (low, high)]
-        times.append(visit.time(kind, "mouseup", lambda ends=ends: drag(visit.page, ends)))
+        held = partial(drag, visit.page, ends)
+        times.append(visit.time(kind, "mouseup", held, ended=True))
     return times
 
 
@@ -233,7 +242,8 @@ def lasso(visit: Visit, kind: str, repeats: int) -> tuple[list[float], list[int]
     while len(times) < repeats:
         width = (narrow + wide) / 2
         shift = len(times) / 500  # another region, so that nothing is answered from a cache
-        took = visit.time(kind, "pointerup", lambda at=(width, shift): region(page, canvas, *at))
+        drawn = partial(region, page, canvas, width, shift)
+        took = visit.time(kind, "pointerup", drawn, ended=True)
         points = chosen(page)
         if LASSO <= points <= MOST:
             times.append(took)

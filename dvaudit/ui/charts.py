@@ -1,4 +1,4 @@
-"""Plotly charts that filter by selection. Bars are binned here, so a chart of a million values
+"""Counts for histograms, and Plotly charts. Bars are binned here, so a chart of a million values
 costs the browser sixty rectangles.
 
 No trace has a colour of its own: Streamlit's theme gives the first (all samples) and the second
@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -24,42 +25,56 @@ _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
 _MARGIN = {"l": 0, "r": 4, "t": 4, "b": 0}
 
 
-def histogram(
-    values: NDArray[np.float64],
-    flagged: NDArray[np.bool_] | None = None,
-    bins: int = 60,
-    title: str = "value",
-) -> go.Figure:
-    """Return stacked bars of the (n,) `values`, flagged samples on top; NaN values are left out.
+@dataclass(frozen=True)
+class Bins:
+    """How many values lie in each bar of a histogram.
 
-    `title` names the horizontal axis. Where a few values lie far out, the first and the last bar
-    hold everything beyond them. Each bar carries the range [low, high) it counts.
+    Attributes:
+        edges: (bins + 1,) rising, evenly spaced: where the bars are drawn.
+        ends: [low, high) of all values: the first and the last bar hold what lies beyond the edges.
+        rest, flagged: (bins,) values that are not flagged and that are.
     """
+
+    edges: tuple[float, ...]
+    ends: tuple[float, float]
+    rest: tuple[int, ...]
+    flagged: tuple[int, ...]
+
+
+def binned(
+    values: NDArray[np.float64], flagged: NDArray[np.bool_] | None = None, bins: int = 60
+) -> Bins | None:
+    """Count the (n,) `values`, flagged ones apart; NaN is left out. None where all are missing."""
     finite = np.isfinite(values)
     kept = values[finite]
+    if not len(kept):
+        return None
     marked = np.zeros(len(kept), dtype=bool) if flagged is None else flagged[finite]
+    edges = bin_edges(kept, bins)
+    clipped = np.clip(kept, edges[0], edges[-1])
+    rest, on_top = (np.histogram(clipped[part], edges)[0].tolist() for part in (~marked, marked))
+    low = min(float(edges[0]), float(kept.min()))
+    high = float(np.nextafter(max(float(edges[-1]), float(kept.max())), np.inf))
+    return Bins(tuple(edges.tolist()), (low, high), tuple(rest), tuple(on_top))
+
+
+def histogram(values: NDArray[np.float64], title: str = "value") -> go.Figure:
+    """Return bars of the (n,) `values`; `title` names the horizontal axis."""
     figure = go.Figure(layout=_layout(height=190))
-    if len(kept):
-        edges = bin_edges(kept, bins)
-        clipped = np.clip(kept, edges[0], edges[-1])
-        drawn = (edges[:-1] + edges[1:]) / 2
-        ranges = _true_ranges(edges, kept)
-        for name, part in (("not flagged", ~marked), ("flagged", marked)):
-            if name == "flagged" and flagged is None:
-                continue
-            counts, _ = np.histogram(clipped[part], edges)
-            figure.add_bar(
-                x=drawn,
-                y=counts,
-                width=np.diff(edges),
-                customdata=ranges,
-                name=name,
-                hovertemplate="%{customdata[0]:.4g} to %{customdata[1]:.4g}<br>"
-                f"%{{y:,}} {name}<extra></extra>",
-            )
+    found = binned(values)
+    if found is not None:
+        edges = np.array(found.edges)
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=found.rest,
+            width=np.diff(edges),
+            customdata=list(itertools.pairwise((found.ends[0], *found.edges[1:-1], found.ends[1]))),
+            hovertemplate="%{customdata[0]:.4g} to %{customdata[1]:.4g}<br>"
+            "%{y:,} samples<extra></extra>",
+        )
         # Otherwise 0.0002 reads 200µ.
         figure.update_xaxes(exponentformat="power" if np.abs(edges).max() < 1 else "B")
-    figure.update_layout(dragmode="select", selectdirection="h", bargap=0.08)
+    figure.update_layout(dragmode=False, bargap=0.08)
     figure.update_xaxes(title=_text(title), fixedrange=True, showgrid=False, nticks=5)
     figure.update_yaxes(fixedrange=True, nticks=4, rangemode="tozero")
     return figure
@@ -76,14 +91,6 @@ def bin_edges(values: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     edges = np.linspace(low, high, bins + 1)
     # Values too close for their own magnitude leave no room between edges.
     return edges if np.all(np.diff(edges) > 0) else np.array([low, np.nextafter(high, np.inf)])
-
-
-def _true_ranges(edges: NDArray[np.float64], values: NDArray[np.float64]) -> list[list[float]]:
-    """Return [low, high) of each bar; the outer ones reach to the extreme values."""
-    bounds = edges.tolist()
-    bounds[0] = min(bounds[0], float(values.min()))
-    bounds[-1] = float(np.nextafter(max(bounds[-1], float(values.max())), np.inf))
-    return [[low, high] for low, high in itertools.pairwise(bounds)]
 
 
 def class_bars(
@@ -123,19 +130,6 @@ def shown_classes(
     weight = flagged if flagged else counts
     leading = set(sorted(counts, key=lambda name: -weight.get(name, 0))[:most])
     return [name for name in counts if name in leading]
-
-
-def selected_range(event: Any) -> tuple[float, float] | None:
-    """Return the [low, high) that a selection in a histogram covers, None where there is none."""
-    ranges = [_custom(point) for point in _points(event)]
-    numbers = [
-        (float(item[0]), float(item[1]))
-        for item in ranges
-        if len(item) == 2 and all(isinstance(value, int | float) for value in item)
-    ]
-    if not numbers:
-        return None
-    return min(low for low, _ in numbers), max(high for _, high in numbers)
 
 
 def selected_classes(event: Any) -> list[str]:

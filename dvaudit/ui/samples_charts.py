@@ -1,24 +1,26 @@
 """Charts that filter: a histogram of values, bars of classes, pairs of labels.
 
-Each shows the filter of the address and is made anew when that changes, under another key: a
-selection left in the browser could say something else than the address.
+Each shows the filter of the address. Bars have a component of their own: Plotly's script would
+keep the browser busy while the pictures of a first visit wait.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
 from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
-from dvaudit.ui import charts, filters, theme
+from dvaudit.ui import charts, filters
 from dvaudit.ui.addressed import mirrored
+from dvaudit.ui.components.bars import ClassData, HistogramData, class_bars, histogram
 from dvaudit.ui.filter_address import rounded_range
 from dvaudit.ui.filter_columns import columns_of
 from dvaudit.ui.ranking import SUSPICION, Columns, Filter, numbers, value_columns
@@ -30,7 +32,6 @@ VALUES, CLASSES, PAIRS = "values", "classes", "pairs"
 CHART = "chart"
 MOST_PAIRS = 200
 _ROOM = 9  # pairs that need no scrolling
-_PALE = 0.35
 _TITLES = {VALUES: "Values", CLASSES: "Classes", PAIRS: "Pairs"}
 
 
@@ -62,29 +63,33 @@ def _values(
     ws: Workspace, dataset: DatasetRecord, run: RunRecord, columns: Columns, wanted: Filter
 ) -> None:
     column = wanted.within[0] if wanted.within is not None else charted(columns, wanted.column)
-    if column is None:
+    drawn = None if column is None else _histogram(ws, dataset, run, column)
+    if column is None or drawn is None:
         st.caption("This audit has no values to chart.")
         return
-    drawn = _histogram(ws, dataset, run, column)
-    key = f"values_{run.id}_{column}_{wanted.within}"
 
-    def choose() -> None:
-        found = charts.selected_range(st.session_state[key])
+    def choose(sent: Any) -> None:
+        found = chosen_range(sent)
         if found is not None:
-            within = (column, *rounded_range(*found))
-            filters.amend(ws, dataset, run, within=within)
+            filters.amend(ws, dataset, run, within=(column, *rounded_range(*found)))
 
-    figure = drawn.figure
-    if wanted.within is not None:
-        figure = go.Figure(figure)
-        low, high = (min(max(end, drawn.low), drawn.high) for end in wanted.within[1:])
-        figure.add_vrect(low, high, line_width=1, fillcolor=theme.accent(), opacity=0.18)
-    charts.show(figure, key=key, alt=drawn.alt, on_select=choose)
+    shown = replace(drawn, chosen=wanted.within[1:] if wanted.within is not None else None)
+    histogram(shown, key=f"values_{run.id}_{column}", on_choose=choose)
     if wanted.within is None:
-        st.caption("Drag over the bars to see those samples only.")
+        st.caption("Drag over the bars, or click one, to see those samples only.")
     else:
         words = " to ".join(number_text(end) for end in wanted.within[1:])
         st.caption(f"{words}. Drag to choose another range.")
+
+
+def chosen_range(sent: Any) -> tuple[float, float] | None:
+    """Return the [low, high) that the browser sent, None where it is no range."""
+    if not isinstance(sent, list) or len(sent) != 2:
+        return None
+    if not all(isinstance(end, int | float) and np.isfinite(end) for end in sent):
+        return None
+    low, high = map(float, sent)
+    return (low, high) if low < high else None
 
 
 def charted(columns: Columns, column: str) -> str | None:
@@ -97,17 +102,9 @@ def charted(columns: Columns, column: str) -> str | None:
     return next(found, None)
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    """A histogram, what it shows in words, and where its first and last bars end."""
-
-    figure: go.Figure
-    alt: str
-    low: float
-    high: float
-
-
-def _histogram(ws: Workspace, dataset: DatasetRecord, run: RunRecord, column: str) -> _Drawn:
+def _histogram(
+    ws: Workspace, dataset: DatasetRecord, run: RunRecord, column: str
+) -> HistogramData | None:
     cut, stamp = ws.cut_off(run.id), f"{run.attempt}/{run.finished}"
     return _binned(str(ws.root), run.id, stamp, column, repr(cut), ws, dataset, run)
 
@@ -122,51 +119,48 @@ def _binned(
     _ws: Workspace,
     _dataset: DatasetRecord,
     _run: RunRecord,
-) -> _Drawn:
+) -> HistogramData | None:
     frame = columns_of(_ws, _dataset, _run).frame
     flagged, values = flags(frame, _ws.cut_off(run_id)), numbers(frame, column)
+    bins = charts.binned(values, flagged)
+    if bins is None:
+        return None
     title = column_words(column)
-    edges = charts.bin_edges(values[np.isfinite(values)], 60)
-    return _Drawn(
-        charts.histogram(values, flagged, title=title),
-        charts.histogram_alt(values, flagged, title),
-        float(edges[0]),
-        float(edges[-1]),
-    )
+    alt = charts.histogram_alt(values, flagged, title)
+    return HistogramData(bins.edges, bins.ends, bins.rest, bins.flagged, title, None, alt)
 
 
 def _classes(
     ws: Workspace, dataset: DatasetRecord, run: RunRecord, columns: Columns, wanted: Filter
 ) -> None:
     sizes, marked = class_counts(columns, dataset.class_names, flags_of(ws, run, columns))
-    figure = charts.class_bars(sizes, marked)
     shown = charts.shown_classes(sizes, marked)
-    if wanted.classes:
-        figure.update_traces(
-            marker_opacity=[1 if name in wanted.classes else _PALE for name in shown]
-        )
-    figure.update_layout(dragmode="select", selectdirection="v")
-    key = f"classes_{run.id}_{'/'.join(wanted.classes)}"
 
-    def choose() -> None:
-        found = charts.selected_classes(st.session_state[key])
-        if found:
-            kept = toggled(wanted.classes, found)
-            filters.amend(ws, dataset, run, classes=kept)
+    def choose(sent: Any) -> None:
+        found = chosen_classes(sent, {*dataset.class_names, *wanted.classes})
+        if found is not None:
+            filters.amend(ws, dataset, run, classes=found)
 
-    alt = f"Samples of {count(len(shown), 'class', 'classes')}, flagged ones marked"
-    charts.show(figure, key=key, alt=alt, on_select=choose)
+    bars = ClassData(
+        names=shown,
+        rest=[sizes[name] - marked[name] for name in shown],
+        flagged=[marked[name] for name in shown],
+        chosen=wanted.classes,
+        name=f"Samples of {count(len(shown), 'class', 'classes')}, flagged ones marked",
+    )
+    class_bars(bars, key=f"classes_{run.id}", on_choose=choose)
     hidden = len(sizes) - len(shown)
-    more = f" {count(hidden, 'more class', 'more classes')} in the list above." if hidden else ""
-    # Streamlit lets no click choose where a drag does.
-    st.caption(f"Drag over bars to choose classes, over a chosen one to leave it out.{more}")
+    more = f" {count(hidden, 'more class', 'more classes')} in the list below." if hidden else ""
+    st.caption(f"Click a class to choose it or leave it out, drag to add several.{more}")
 
 
-def toggled(before: tuple[str, ...], clicked: list[str]) -> tuple[str, ...]:
-    """Return the classes after a drag over bars: a chosen one is taken away, others are added."""
-    if len(clicked) == 1 and clicked[0] in before:
-        return tuple(name for name in before if name != clicked[0])
-    return tuple(dict.fromkeys((*before, *clicked)))
+def chosen_classes(sent: Any, names: Collection[str]) -> tuple[str, ...] | None:
+    """Return the classes that the browser sent, None where one is not among `names`."""
+    if not isinstance(sent, list) or not all(
+        isinstance(name, str) and name in names for name in sent
+    ):
+        return None
+    return tuple(dict.fromkeys(sent))
 
 
 def flags_of(ws: Workspace, run: RunRecord, columns: Columns) -> NDArray[np.bool_]:

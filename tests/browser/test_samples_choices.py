@@ -1,4 +1,4 @@
-"""Samples: order by any method, bars and pairs that filter, a verdict for many, maps."""
+"""Samples: order by any method, pairs that filter, a verdict for many, maps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def open_samples(page: Page, app: LiveApp, query: str = "") -> Locator:
     page.goto(f"{app.address}/samples?dataset=d0001&run=r0002{query}")
     cards = page.locator(".st-key-gallery .card")
     expect(cards.first).to_be_visible()
-    expect(page.locator(".st-key-filter_chart .nsewdrag").first).to_be_visible()
+    expect(page.locator(".st-key-filter_chart .stage")).to_be_visible()
     settle(page)
     return cards
 
@@ -49,11 +49,6 @@ def open_samples(page: Page, app: LiveApp, query: str = "") -> Locator:
 def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=label, exact=True).click()
     page.get_by_role("option", name=option, exact=True).click()
-
-
-def labels(cards: Locator) -> set[str]:
-    told = [card.get_attribute("aria-label") or "" for card in cards.all()]
-    return {re.findall(r"label (\w+)", line)[0] for line in told}
 
 
 def test_samples_are_sorted_by_any_method_from_either_end(page: Page, app: LiveApp) -> None:
@@ -68,38 +63,6 @@ def test_samples_are_sorted_by_any_method_from_either_end(page: Page, app: LiveA
     expect(cards.first).to_have_attribute("data-position", "0")
     choose(page, "Sort by", "Value by kernel-loo")
     expect(cards.first).to_have_attribute("data-position", last)
-
-
-def drag_over(page: Page, bars: list[Locator]) -> None:
-    """Draw a band over bars that lie below each other."""
-    boxes = [bar.bounding_box() for bar in bars]
-    found = [box for box in boxes if box is not None]
-    x = min(box["x"] for box in found) + 10
-    top = min(box["y"] for box in found) + 4
-    bottom = max(box["y"] + box["height"] for box in found) - 4
-    page.mouse.move(x, top)
-    page.mouse.down()
-    page.mouse.move(x + 30, bottom, steps=8)
-    page.mouse.up()
-
-
-def test_dragging_over_bars_of_classes_filters(page: Page, app: LiveApp) -> None:
-    cards = open_samples(page, app, "&chart=classes")
-    bars = page.locator(".st-key-filter_chart .barlayer .trace").first.locator(".point")
-    chips = page.get_by_role("button", name=re.compile("^Label: "))
-    expect(bars).to_have_count(2)
-    drag_over(page, [bars.first])
-    expect(cards).to_have_count(EACH)
-    (one,) = labels(cards)
-    expect(page).to_have_url(re.compile(f"class={one}"))
-    settle(page)
-    drag_over(page, [bars.first])
-    expect(cards).to_have_count(2 * EACH)
-    expect(chips).to_have_count(0)
-    settle(page)
-    drag_over(page, bars.all())
-    expect(chips).to_have_count(2)
-    assert labels(cards) == {"elm", "oak"}
 
 
 def test_a_pair_of_given_and_suggested_label_filters(page: Page, app: LiveApp) -> None:

@@ -69,8 +69,7 @@ def test_a_lasso_and_a_range_filter_and_their_link_opens_the_same_view(
         assert all("label elm" in (card.get_attribute("aria-label") or "") for card in cards.all())
         expect(page.get_by_role("button", name="Region of the map")).to_be_visible()
 
-        chart = page.locator(".st-key-filter_chart .nsewdrag").first
-        area = chart.bounding_box()
+        area = page.get_by_role("slider", name="Range of Margin").bounding_box()
         assert area is not None
         height = area["y"] + area["height"] / 2
         drag(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dvaudit.ui import charts
 
@@ -18,8 +20,10 @@ def _event(figure: object, *picked: tuple[int, int]) -> dict[str, object]:
     return {"selection": {"points": points, "box": [], "lasso": []}}
 
 
-def _counts(figure: object) -> list[list[int]]:
-    return [list(trace.y) for trace in figure.data]  # type: ignore[attr-defined]
+def _binned(values: object, flagged: object = None) -> charts.Bins:
+    found = charts.binned(np.asarray(values), None if flagged is None else np.asarray(flagged))
+    assert found is not None
+    return found
 
 
 def test_every_finite_value_is_counted_once_and_flagged_ones_apart() -> None:
@@ -28,52 +32,50 @@ def test_every_finite_value_is_counted_once_and_flagged_ones_apart() -> None:
     values[:7] = np.nan
     values[7:10] = [1e6, -1e6, 5e5]
     flagged = values < -1
-    rest, marked = _counts(charts.histogram(values, flagged))
-    assert len(rest) == len(marked) == 60
-    assert sum(marked) == int(flagged.sum())
-    assert sum(rest) + sum(marked) == 5000 - 7
+    bins = _binned(values, flagged)
+    assert len(bins.rest) == len(bins.flagged) == 60
+    assert sum(bins.flagged) == int(flagged.sum())
+    assert sum(bins.rest) + sum(bins.flagged) == 5000 - 7
 
 
 def test_a_few_far_values_do_not_squeeze_the_rest_into_one_bar() -> None:
-    values = np.concatenate([np.linspace(0, 1, 2000), [1e9]])
-    (bars,) = _counts(charts.histogram(values))
-    assert sum(count > 0 for count in bars) > 50
+    bins = _binned(np.concatenate([np.linspace(0, 1, 2000), [1e9]]))
+    assert sum(count > 0 for count in bins.rest) > 50
 
 
-@pytest.mark.parametrize("values", [[2.0, 2.0], [1e17, 1e17 + 16], [0.0], [], [np.nan]])
-def test_degenerate_values_are_drawn(values: list[float]) -> None:
-    array = np.array(values)
-    figure = charts.histogram(array, np.zeros(len(array), dtype=bool))
-    assert sum(map(sum, _counts(figure))) == int(np.isfinite(array).sum())
+@pytest.mark.parametrize("values", [[2.0, 2.0], [1e17, 1e17 + 16], [0.0], [3.0, np.nan]])
+def test_degenerate_values_are_counted(values: list[float]) -> None:
+    bins = _binned(values)
+    assert sum(bins.rest) == int(np.isfinite(values).sum())
+    assert np.all(np.diff(bins.edges) > 0)
 
 
-def test_a_selection_of_all_bars_covers_every_value_and_of_one_bar_its_own() -> None:
-    values = np.concatenate([np.linspace(0, 1, 2001), [40.0, -40.0]])
-    figure = charts.histogram(values, values > 0.9)
-    low, high = charts.selected_range(_event(figure, *[(0, bar) for bar in range(60)])) or (1, 0)
-    assert ((values >= low) & (values < high)).all()
-    for bar in (0, 17, 59):
-        low, high = charts.selected_range(_event(figure, (0, bar))) or (1, 0)
-        inside = ((values >= low) & (values < high)).sum()
-        assert inside == sum(counts[bar] for counts in _counts(figure))
+@pytest.mark.parametrize("values", [[], [np.nan]])
+def test_without_a_value_there_are_no_bars(values: list[float]) -> None:
+    assert charts.binned(np.array(values)) is None
+    assert len(charts.histogram(np.array(values)).data) == 0
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        None,
-        {},
-        {"selection": {"points": []}},
-        {"selection": {"points": [{"customdata": ["a", "b"]}, {"customdata": [1.0]}, {}]}},
-    ],
+@given(
+    st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=200),
+    st.integers(0, 59),
+    st.integers(0, 59),
 )
-def test_no_selection_or_a_strange_one_is_no_range(event: object) -> None:
-    assert charts.selected_range(event) is None
+def test_a_range_of_bars_holds_what_they_count(listed: list[float], one: int, other: int) -> None:
+    values = np.array(listed)
+    bins = _binned(values, values > 0)
+    edges = (bins.ends[0], *bins.edges[1:-1], bins.ends[1])
+    first, last = sorted((min(one, len(bins.rest) - 1), min(other, len(bins.rest) - 1)))
+    inside = (values >= edges[first]) & (values < edges[last + 1])
+    assert sum(bins.rest[first : last + 1]) == int((inside & (values <= 0)).sum())
+    assert sum(bins.flagged[first : last + 1]) == int((inside & (values > 0)).sum())
 
 
-def test_customdata_sent_as_an_object_is_read() -> None:
-    event = {"selection": {"points": [{"customdata": {"0": 1.0, "1": 2.0}}]}}
-    assert charts.selected_range(event) == (1.0, 2.0)
+def test_the_plotly_histogram_draws_the_same_counts() -> None:
+    values = np.concatenate([np.linspace(0, 1, 2001), [40.0, -40.0]])
+    bins, (drawn,) = _binned(values), charts.histogram(values).data
+    assert tuple(drawn.y) == bins.rest
+    assert (drawn.customdata[0][0], drawn.customdata[-1][1]) == bins.ends
 
 
 def test_class_bars_show_flagged_beside_the_rest_and_return_the_class_clicked() -> None:
@@ -92,7 +94,7 @@ def test_of_many_classes_those_with_most_flagged_are_drawn_in_order() -> None:
 
 def test_traces_take_their_colours_from_the_theme_and_need_no_webgl() -> None:
     values = np.arange(10.0)
-    for figure in (charts.histogram(values, values > 5), charts.class_bars({"a": 1}, {"a": 1})):
+    for figure in (charts.histogram(values), charts.class_bars({"a": 1}, {"a": 1})):
         assert all(trace.type == "bar" and trace.marker.color is None for trace in figure.data)
 
 
