@@ -226,7 +226,7 @@ def _dataset_line(data: Dataset) -> str:
     if data.class_names:
         parts.append(count(len(data.class_names), "class", "classes"))
     missing = len(data) - int(data.labelled.sum())
-    if missing:
+    if 0 < missing < len(data):
         parts.append(f"{missing:,} without a label")
     if data.unreadable:
         names = some(item.name for item in data.unreadable)
@@ -256,6 +256,10 @@ def _contributor_lines(done: Audit, out: Path) -> list[str]:
 
 def _sample_lines(done: Audit) -> list[str]:
     summary = done.summary()
+    outliers, took = summary["outliers"], f"took {summary['record']['seconds']:.0f} s"
+    duplicates = count(summary["duplicate_groups"], "group") + " of duplicates"
+    if not summary["labelled"]:
+        return [f"no labels to judge; {duplicates}; {count(outliers, 'outlier')}", took]
     rate = summary["error_rate"]["rate"]
     share = "not estimated" if rate is None else f"{rate:.1%}"
     flagged = (
@@ -264,10 +268,9 @@ def _sample_lines(done: Audit) -> list[str]:
     )
     return [
         *([flagged] if done.results else []),  # without a method of samples, nobody looked
-        f"{count(summary['duplicate_groups'], 'group')} of duplicates, "
-        f"{count(summary['duplicate_conflicts'], 'sample')} in them with conflicting labels; "
-        f"{count(summary['outliers'], 'outlier')}",
-        f"took {summary['record']['seconds']:.0f} s",
+        f"{duplicates}, {count(summary['duplicate_conflicts'], 'sample')} in them with "
+        f"conflicting labels; {count(outliers, 'outlier')}",
+        took,
     ]
 
 

@@ -6,6 +6,9 @@ Nothing here loads scikit-learn or umap before a map is made: the web server imp
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 import time
 import warnings
 from collections.abc import Mapping
@@ -30,6 +33,7 @@ PLACES = "places"
 FEWEST = 5
 COMPONENTS = 50  # t-SNE and UMAP see this many principal components
 PERPLEXITY, NEIGHBOURS, MIN_DIST = 30.0, 15, 0.1
+ITERATIONS = 1000  # of t-SNE
 
 
 class MapMethod(StrEnum):
@@ -190,16 +194,33 @@ def _start(reduced: NDArray[np.float32], spread: float) -> NDArray[np.float32]:
     return first / max(float(first[:, 0].std()), 1e-12) * np.float32(spread)
 
 
+class _Told(io.TextIOBase):
+    """Takes what a library prints while it works, and reports the number that a pattern finds in it
+    as a share of `whole`: neither t-SNE nor UMAP calls back."""
+
+    def __init__(self, pattern: str, whole: float, progress: Progress, stage: str) -> None:
+        self._pattern, self._whole = re.compile(pattern), whole
+        self._progress, self._stage = progress, stage
+
+    def write(self, text: str) -> int:
+        for found in self._pattern.finditer(text):
+            self._progress(min(int(found[1]) / self._whole, 1.0), self._stage)
+        return len(text)
+
+
 def _tsne(reduced: NDArray[np.float32], seed: int, progress: Progress) -> NDArray[Any]:
-    progress(0.1, "t-SNE: moving points together")
+    stage = "t-SNE: moving points together"
+    progress(0.1, stage)
     from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (len(reduced) - 1) / 3)
     maker = TSNE(
         2, perplexity=perplexity, init=_start(reduced, 1e-4), learning_rate="auto",
-        random_state=seed,
+        random_state=seed, max_iter=ITERATIONS, verbose=2,
     )  # fmt: skip
-    return np.asarray(maker.fit_transform(reduced))
+    told = _Told(r"\[t-SNE\] Iteration (\d+):", ITERATIONS, part(progress, 0.1, 1.0), stage)
+    with contextlib.redirect_stdout(told):
+        return np.asarray(maker.fit_transform(reduced))
 
 
 def _umap(reduced: NDArray[np.float32], seed: int, progress: Progress) -> NDArray[Any]:
@@ -208,10 +229,13 @@ def _umap(reduced: NDArray[np.float32], seed: int, progress: Progress) -> NDArra
         # It warns that its neural variant, not used here, would need Tensorflow.
         warnings.simplefilter("ignore", ImportWarning)
         from umap import UMAP
-    progress(0.2, "UMAP: moving points together")
+    stage = "UMAP: moving points together"
+    progress(0.2, stage)
+    told = _Told(r"(\d+) %", 100, part(progress, 0.2, 1.0), stage)
     maker = UMAP(
         n_neighbors=min(NEIGHBOURS, len(reduced) - 1), min_dist=MIN_DIST,
         init=_start(reduced, 10.0), random_state=seed, n_jobs=1,
+        tqdm_kwds={"disable": False, "file": told, "bar_format": "{percentage:.0f} %"},
     )  # fmt: skip
     return np.asarray(maker.fit_transform(reduced))
 

@@ -38,7 +38,7 @@ if len(people) < 2:
     st.stop()
 
 runs = ws.runs(dataset.id, RunKind.CONTRIBUTORS)
-run = contributors_setup.chosen_run(runs)
+run = contributors_setup.chosen_run(dataset, runs)
 if run is None:
     contributors_setup.set_up(ws, dataset, people)
     st.stop()

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from dvaudit.core.dataset import Task
 from dvaudit.store import RunKind, RunStatus
 from dvaudit.ui import dynamics_frames, dynamics_live, dynamics_view
 from dvaudit.ui.session import current, empty_state, require_dataset, workspace
@@ -15,14 +14,11 @@ st.caption(f"How the values of {plain(dataset.name)} come about while a net trai
 
 run = current(ws).run
 if run is None:
-    unlabelled = dataset.task in (None, Task.UNSUPERVISED)
     empty_state(
-        "This dataset has no labels" if unlabelled else "No audit yet",
-        "Audits judge labels. Import the data again and set a label column."
-        if unlabelled
-        else dynamics_view.what_to_run(dataset.task),
-        "pages/data.py" if unlabelled else "pages/audit.py",
-        "Go to Data" if unlabelled else "Go to Audit",
+        "No audit yet",
+        dynamics_view.what_to_run(dataset.task),
+        "pages/audit.py",
+        "Go to Audit",
     )
     st.stop()
 

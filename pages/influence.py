@@ -32,6 +32,7 @@ if dataset.task is Task.UNSUPERVISED:
     st.stop()
 
 if not influence_data.has_embeddings(ws, run):
+    influence_own.takes_none(run)
     influence_view.nothing_to_ask(ws, run)
     influence_view.many_own()
     st.stop()

@@ -18,12 +18,16 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
     name = st.container(width=260)
 
 dataset, run = require_audit(ws)
-head.caption(f"Judge the labels of {plain(dataset.name)} by keyboard, alone or with others.")
 if dataset.task is Task.UNSUPERVISED:
+    head.caption(f"Judge labels by keyboard, alone or with others; {plain(dataset.name)} has none.")
     empty_state(
-        "This dataset has no labels", "There is nothing to review.", "pages/data.py", "Go to Data"
+        "This dataset has no labels",
+        "There are none to judge. Its outliers and duplicates are on the Samples page.",
+        "pages/samples.py",
+        "Go to Samples",
     )
     st.stop()
+head.caption(f"Judge the labels of {plain(dataset.name)} by keyboard, alone or with others.")
 board = review_board(ws, dataset, run)
 with name:
     choose_reviewer(board.spelled)
@@ -32,9 +36,7 @@ not_followed(misread("review", tabs, "tab"), "this page")
 judging, team, past = st.tabs(tabs, key="review", on_change="rerun", bind="query-params")
 if judging.open:
     with judging:
-        queue = queue_choice.choose_queue(
-            ws, dataset, run, board, lambda: review_view.reopen(run.id)
-        )
+        queue = queue_choice.choose_queue(ws, dataset, run, board)
         st.caption(queue_choice.said(ws, dataset, run, queue.kind))
         review_view.review_samples(ws, dataset, run, queue)
 if team.open:

@@ -24,7 +24,7 @@ ws = workspace()
 st.title("Samples")
 dataset, run = require_audit(ws)
 labelled = dataset.task is not Task.UNSUPERVISED
-order = "the most suspicious labels first" if labelled else "the least useful first"
+order = "the most suspicious labels first" if labelled else "the farthest from all others first"
 st.caption(f"{plain(dataset.name)}, {order}.")
 
 frame = frames.findings(ws, run)
@@ -43,12 +43,12 @@ with views[0]:
     shown = filters.selected(ws, dataset, run, wanted)
     with right:
         with_map, pictures, size = samples_view.toolbar(ws, dataset, run, shown)
-        misread = samples_view.misread(len(frame), len(shown.positions), size)
+        misread = samples_view.misread(len(shown.positions), size)
         samples_controls.filter_line(wanted, (*ignored, *misread))
         if with_map:
             map_view.map_panel(ws, dataset, run, shown)
         samples_view.results(ws, dataset, frame, shown, pictures=pictures, size=size)
-    with charts:  # after the samples, which would wait in the browser for the chart library
+    with charts:  # after the samples, whose pictures are on their way while it is counted
         samples_charts.draw(ws, dataset, run, wanted)
 more = (tables_view.duplicates, tables_view.classes, training_view.show_training, earned_panel)
 for view, show in zip(views[1:], more, strict=False):

@@ -92,6 +92,27 @@ def test_contributors_are_summed_up_by_their_ends(
     assert any("flagged" in line for line in lines) == bool(more)
 
 
+def test_without_labels_it_says_what_else_was_found(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = pd.read_csv(table)[["a", "b"]]
+    bare.loc[120] = bare.loc[7]
+    bare.to_csv(table, index=False)
+    status = _run(
+        monkeypatch, "audit", table, "--task", "unsupervised", "--trusted", table,
+        "--valuator", "dvgs", "--set", "dvgs.steps=5", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert status == 0
+    said = capsys.readouterr().out
+    assert "121 samples, tabular unsupervised\n" in said
+    record = json.loads((tmp_path / "out" / "audit.json").read_text())["results"]
+    assert record["duplicate_groups"] >= 1
+    groups, outliers = record["duplicate_groups"], record["outliers"]
+    assert f"no labels to judge; {groups} group" in said
+    assert f"of duplicates; {outliers} outlier" in said
+    assert [words for words in ("flagged", "wrong label", "labelled") if words in said] == []
+
+
 def test_fail_above_sets_the_exit_status(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

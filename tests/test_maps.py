@@ -88,6 +88,15 @@ def test_a_map_of_the_same_seed_is_the_same() -> None:
     assert (one == again).all()
 
 
+def test_tsne_reports_its_share_and_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    matrix = np.random.default_rng(0).normal(size=(30, 4))
+    shares: list[float] = []
+    lay_out(matrix, MapMethod.TSNE, seed=0, progress=lambda share, stage: shares.append(share))
+    assert shares == sorted(shares)
+    assert len([share for share in shares if 0.1 < share < 1]) > 3
+    assert not capsys.readouterr().out
+
+
 def test_samples_that_are_all_alike_lie_in_the_middle() -> None:
     places = lay_out(np.ones((6, 3)), MapMethod.PCA, seed=0, progress=silent)
     assert (places == SIDE // 2).all()

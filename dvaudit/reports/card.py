@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dvaudit.core.dataset import Task
 from dvaudit.core.words import count
 from dvaudit.reports.parts import moment
 from dvaudit.reports.reviewers import reviewers
@@ -15,7 +16,7 @@ Rows = list[tuple[str, str]]
 
 def card(report: Report) -> list[tuple[str, Rows]]:
     """Return the sections of the card, each a title and (label, text) rows."""
-    record = report.record
+    record, labels = report.record, report.task is not Task.UNSUPERVISED
     sections = [
         ("Data", _data(report)),
         ("Preprocessing", _features(record.get("features", {}))),
@@ -23,8 +24,8 @@ def card(report: Report) -> list[tuple[str, Rows]]:
             (f"Method: {name}", _method(details))
             for name, details in record.get("valuators", {}).items()
         ),
-        ("Cut-off", [("Rule", f"Flagged: {report.cut_off.words()}.")]),
-        ("Error rate", [("How it was made", report.error_rate.how)]),
+        ("Cut-off", [("Rule", f"Flagged: {report.cut_off.words()}.")] if labels else []),
+        ("Error rate", [("How it was made", report.error_rate.how)] if labels else []),
         ("Run", _run(record)),
         ("Review", _review(report)),
     ]

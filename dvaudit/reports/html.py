@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.words import count
 from dvaudit.findings import CutBy, ErrorRate
 from dvaudit.reports import svg
 from dvaudit.reports.card import card
@@ -46,7 +47,7 @@ def render_html(report: Report, choice: Choice | None = None) -> str:
     Args:
         choice: which sections, and how many samples are shown; everything where None.
     """
-    wanted = choice or Choice()
+    wanted, bare = choice or Choice(), report.task is Task.UNSUPERVISED
     page: str = _template().render(
         report=report,
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
@@ -56,7 +57,10 @@ def render_html(report: Report, choice: Choice | None = None) -> str:
         score_chart=_score_chart(report),
         class_chart=_class_chart(report),
         samples=_top_samples(report, wanted.shown),
-        has={section.value: wanted.has(section) for section in Section},
+        has={
+            section.value: wanted.has(section) and not (bare and _of_labels(report, section))
+            for section in Section
+        },
         title={section.value: section.heading for section in Section},
         people=people_part(report),
         effects=effects_part(report) if wanted.has(Section.EFFECTS) else None,
@@ -71,8 +75,19 @@ def render_html(report: Report, choice: Choice | None = None) -> str:
         pictures=bool(report.thumbnails),
         class_notes=bool((report.classes["note"] != "").any()),
         regression=report.task is Task.REGRESSION,
+        bare=bare,
     )
     return page
+
+
+def _of_labels(report: Report, section: Section) -> bool:
+    """Return whether a section has nothing to say of data without labels."""
+    if section in (Section.DECISIONS, Section.REVIEWERS):
+        return not report.decisions
+    return section in (
+        *(Section.SCORES, Section.SAMPLES, Section.EFFECTS, Section.CURVES),
+        *(Section.CONFUSIONS, Section.CLASSES),
+    )
 
 
 @functools.cache
@@ -115,6 +130,20 @@ def _subtitle(report: Report) -> str:
 
 def _summary(report: Report) -> str:
     """Return what a reader must take away, in two or three sentences."""
+    made = len(report.decisions)
+    changed = len(report.changing)
+    verdicts = (
+        f" Verdicts so far: {made:,}, of which {changed:,} "
+        f"{'changes' if changed == 1 else 'change'} the data."
+        if made
+        else ""
+    )
+    if report.task is Task.UNSUPERVISED:
+        return (
+            "The data has no labels to judge. The audit found "
+            f"{count(report.duplicates['group'].nunique(), 'group')} of duplicates and "
+            f"{count(int(report.samples['outlier'].sum()), 'outlier')}.{verdicts}"
+        )
     rate = report.error_rate
     flagged = f"{report.flagged:,} of {len(report.samples):,} samples are flagged for review"
     moved = report.cut_off.by is not CutBy.METHODS
@@ -127,14 +156,8 @@ def _summary(report: Report) -> str:
             f"About {percent(rate.rate)} of the labels are estimated to be wrong ({known}), or "
             f"some {round(rate.rate * report.labelled):,} samples. {flagged}"
         )
-    made = len(report.decisions)
-    if not made:
-        return f"{flagged} No verdict has been given yet: flags are suspicions, not findings."
-    changed = len(report.changing)
-    return (
-        f"{flagged} Verdicts so far: {made:,}, of which {changed:,} "
-        f"{'changes' if changed == 1 else 'change'} the data."
-    )
+    unjudged = " No verdict has been given yet: flags are suspicions, not findings."
+    return flagged + (verdicts or unjudged)
 
 
 def _interval(rate: ErrorRate) -> str:
@@ -150,6 +173,14 @@ def _tiles(report: Report) -> list[Row]:
     flagged_share = report.flagged / max(1, len(report.samples))
     unlabelled = len(report.samples) - report.labelled
     outliers = int(report.samples["outlier"].sum())
+    far = _tile("Outliers", f"{outliers:,}", percent(outliers / max(1, len(report.samples))))
+    if report.task is Task.UNSUPERVISED:
+        copies = f"{count(len(report.duplicates), 'sample')} in them"
+        return [
+            _tile("Samples", f"{len(report.samples):,}", "without labels"),
+            _tile("Duplicate groups", f"{groups.nunique():,}", copies),
+            far,
+        ]
     return [
         _tile("Samples", f"{len(report.samples):,}", f"{unlabelled:,} unlabelled"),
         _tile("Flagged", f"{report.flagged:,}", percent(flagged_share)),
@@ -159,7 +190,7 @@ def _tiles(report: Report) -> list[Row]:
             f"{groups.nunique():,}",
             f"{groups[conflicts].nunique():,} in conflict",
         ),
-        _tile("Outliers", f"{outliers:,}", percent(outliers / max(1, len(report.samples)))),
+        far,
         _tile(
             "Reviewed",
             f"{len(report.decisions):,}",

@@ -17,7 +17,7 @@ from dvaudit.core.dataset import Kind, Task, Unreadable
 from dvaudit.core.errors import NotFoundError
 
 _NUMBER = re.compile(r"[0-9]{4,12}")
-_TITLES = {"selftest": "Self-test", "query": "Question"}
+_TITLES = {"selftest": "Self-test", "query": "Question", "contributors": "Valuation"}
 
 
 class DatasetStatus(StrEnum):
@@ -127,7 +127,7 @@ class RunRecord:
     def title(self) -> str:
         """What people call it: its kind, and the number that the pages show."""
         kind = _TITLES.get(self.kind.value, self.kind.value.capitalize())
-        return f"{kind} #{run_number(self.id)}"
+        return f"{kind} {run_number(self.id)}"
 
 
 def dataset_text(number: int) -> str:

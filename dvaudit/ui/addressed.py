@@ -46,6 +46,20 @@ def misread(key: str, options: Sequence[str], said: str) -> list[str]:
     return [f"{said} {value[:_LONGEST]!r}" for value in given if value not in ("", *options)]
 
 
+def left_over(key: str, owner: str) -> bool:
+    """Return whether `key` may be in the address from before another owner was chosen in this tab.
+
+    A page asks once in each of its runs.
+
+    Args:
+        owner: the id of what `key` is about.
+    """
+    memory = f"{key}_was_of"
+    before = st.session_state.get(memory, owner)
+    st.session_state[memory] = owner
+    return bool(before != owner)
+
+
 def not_followed(asked_in_vain: Sequence[str], holder: str = "this audit") -> None:
     """Say what of the address cannot be followed; nothing where all of it can.
 

@@ -26,6 +26,8 @@ MOST_SEED = 2**31 - 1
 AUTOMATIC = "automatic"
 ADDRESSED = "with"  # names a method in the address of the page
 _SEEN_LIVE = "audits_seen_live"
+_LABELS_MAY_BE = "whose labels may be wrong like all others"
+_SAMPLES_MAY_BE = "which may hold odd samples like the rest"
 UNLABELLED = ("dvgs",)  # chosen at first for data without labels
 OFFERED_NEXT = ("dvgs", "liveval", "dvemb")  # after the defaults, before the rest
 
@@ -95,15 +97,16 @@ def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
     trusted = None
     if any("trusted" in info.needs for info in infos if info.name in chosen):
         st.markdown("## Trusted samples")
+        labelled = dataset.task is not Task.UNSUPERVISED
         trusted = trusted_choice(
             ws,
             dataset,
             itself="None: one random half of this dataset against the other",
             warning="**There is no trusted set.** Each half of the data is measured against the "
-            "other, whose labels may be wrong like all others. Better: add a few hundred checked "
-            "samples in Data, and choose them here.",
-            help="Samples whose labels are known to be right: another dataset of the same form, or "
-            "those that a column of this one marks.",
+            f"other, {_LABELS_MAY_BE if labelled else _SAMPLES_MAY_BE}. Better: add a few hundred "
+            "checked samples in Data, and choose them here.",
+            help=f"Samples {'whose labels are' if labelled else 'that are'} known to be right: "
+            "another dataset of the same form, or those that a column of this one marks.",
         )
     st.markdown("## Features")
     extractor = _extractor(dataset)

@@ -117,7 +117,6 @@ def bulk_verdicts(
         disabled=not len(positions),
         key=f"{KEY}_open",
         on_change="rerun",
-        help="One verdict for the whole selection.",
     )
     if box.open and len(positions):
         with box:

@@ -15,6 +15,7 @@ from dvaudit.core.errors import DvauditError
 from dvaudit.core.machine import Cost, available_memory, size_text
 from dvaudit.core.settings import SettingSpec, specs
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
+from dvaudit.ui.addressed import in_address, left_over, misread, not_followed
 from dvaudit.ui.forms import settings_form
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.trusted_choice import trusted_choice
@@ -69,9 +70,15 @@ def _counts(_ws: Workspace, root: str, dataset_id: str, fingerprint: str) -> dic
     return {str(name): int(samples) for name, samples in named.value_counts().items()}
 
 
-def chosen_run(runs: Sequence[RunRecord]) -> RunRecord | None:
-    """Return the valuation to show: that of the address, else of the tab, else the newest done."""
+def chosen_run(dataset: DatasetRecord, runs: Sequence[RunRecord]) -> RunRecord | None:
+    """Return the valuation to show: that of the address, else of the tab, else the newest done.
+
+    Says so where the address names none of `runs`, those of the dataset.
+    """
     known = {run.id: run for run in runs}
+    if left_over(RUN, dataset.id) and st.query_params.get(RUN, "") not in known:
+        in_address({RUN: []})
+    not_followed(misread(RUN, list(known), RUN), "this dataset")
     for wanted in (st.query_params.get(RUN, ""), st.session_state.get(RUN, "")):
         if wanted in known:
             return known[wanted]

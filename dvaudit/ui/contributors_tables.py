@@ -21,6 +21,7 @@ from dvaudit.ui import frames, theme
 from dvaudit.ui.contributors_setup import choose_run, default_game, game_words
 from dvaudit.ui.history import number
 from dvaudit.ui.ranking import numbers
+from dvaudit.ui.row_choice import chosen_row, how_to_choose
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count, plain
 
@@ -107,7 +108,7 @@ def _compared(ranks: pd.DataFrame) -> None:
 
 def _heading(ws: Workspace, run: RunRecord) -> str:
     summary = frames.summary(ws, run)
-    return f"#{number(run)} {summary['game']}, {towards(summary)}"
+    return f"{run.title}, {summary['game']}, {towards(summary)}"
 
 
 def towards(summary: Mapping[str, Any]) -> str:
@@ -225,6 +226,7 @@ def runs_table(ws: Workspace, runs: Sequence[RunRecord]) -> None:
         },
         alt="Valuations of these contributors, newest first; choosing a row shows it",
     )
+    how_to_choose("show that valuation")
 
 
 def _asked_towards(run: RunRecord, datasets: Mapping[str, DatasetRecord]) -> str:
@@ -242,6 +244,6 @@ def _game(run: RunRecord, summary: Mapping[str, Any]) -> str:
 
 
 def _choose(runs: Sequence[RunRecord]) -> None:
-    rows = st.session_state["valuations_table"]["selection"]["rows"]
-    if rows and rows[0] < len(runs):
-        choose_run(runs[rows[0]].id)
+    row = chosen_row("valuations_table", len(runs))
+    if row is not None:
+        choose_run(runs[row].id)

@@ -47,7 +47,8 @@ def what_to_run(task: Task | None) -> str:
     if free:
         said.append(f"{', '.join(free)} need{'s' if len(free) == 1 else ''} nothing else")
     if towards:
-        said.append(f"{', '.join(towards)} measure against trusted samples")
+        measure = "measures" if len(towards) == 1 else "measure"
+        said.append(f"{', '.join(towards)} {measure} against trusted samples")
     return f"Run an audit with a method that trains a net: {'; '.join(said)}."
 
 

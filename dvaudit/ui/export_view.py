@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dvaudit import audits
+from dvaudit.core.dataset import Task
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.machine import size_text
 from dvaudit.findings import CutOff, flags
@@ -43,6 +44,7 @@ _PRODUCTS = (
      "The verdicts as JSON, by id and content, to apply to a newer copy of the data: below, or "
      "with dvaudit apply."),
 )  # fmt: skip
+_OF_LABELS = ("corrections", "flagged")  # without labels they would be empty
 
 
 def choose_changes(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> dict[str, Decision]:
@@ -96,8 +98,14 @@ def unseen_words(unseen: audits.Unjudged) -> str:
     return f"all {unseen.flagged:,} flagged, no more than are estimated to be wrong"
 
 
-def cut_off_note(ws: Workspace, run: RunRecord) -> None:
+def cut_off_note(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Say what counts as flagged in the files below."""
+    if dataset.task is Task.UNSUPERVISED:
+        st.caption(
+            "This data has no labels, so nothing is flagged or suggested: there are no corrections "
+            "and no flagged rows to take away."
+        )
+        return
     cut = ws.cut_off(run.id)
     found = int(flags(frames.findings(ws, run), cut).sum())
     st.caption(
@@ -131,9 +139,20 @@ def change_counts(ws: Workspace, run: RunRecord, decisions: Mapping[str, Decisio
             )
 
 
-def changes(ws: Workspace, run: RunRecord, decisions: Mapping[str, Decision]) -> None:
+def changes(
+    ws: Workspace, dataset: DatasetRecord, run: RunRecord, decisions: Mapping[str, Decision]
+) -> None:
     """List the samples that change."""
     table = change_table(frames.findings(ws, run), decisions)
+    if table.empty and dataset.task is Task.UNSUPERVISED:
+        empty_state(
+            "Nothing changes",
+            "There are no labels to judge, so the cleaned data equals the original. Outliers and "
+            "duplicates are on the Samples page.",
+            "pages/samples.py",
+            "Go to Samples",
+        )
+        return
     if table.empty:
         empty_state(
             "Nothing changes yet",
@@ -176,8 +195,10 @@ def downloads(
 ) -> None:
     """Draw one card per file: prepared on demand, and anew when what it holds has changed."""
     stamp = state_stamp(run.id, decisions, ws.cut_off(run.id))
+    bare = dataset.task is Task.UNSUPERVISED
+    products = [item for item in _PRODUCTS if not (bare and item[0] in _OF_LABELS)]
     for column, (product, title, icon, text) in zip(
-        st.columns(len(_PRODUCTS), gap="small"), _PRODUCTS, strict=True
+        st.columns(len(products), gap="small"), products, strict=True
     ):
         with (
             column,
@@ -220,6 +241,13 @@ def prepared_download(
         choice: what a report shows.
         what: which file the buttons are of.
     """
+    unseen = with_suggestions()
+
+    def write() -> Path:
+        return audits.export(
+            ws, dataset.id, run.id, product, with_suggestions=unseen, choice=choice
+        )
+
     prepared: dict[str, tuple[str, str]] = st.session_state.setdefault(_PREPARED, {})
     made, name = prepared.get(product, ("", ""))
     place = st.empty()
@@ -230,20 +258,12 @@ def prepared_download(
         icon=":material/build:",
     ):
         with place, st.spinner("Writing"), refusals_shown():
-            path = audits.export(
-                ws,
-                dataset.id,
-                run.id,
-                product,
-                with_suggestions=with_suggestions(),
-                choice=choice,
-            )
-            prepared[product] = made, name = stamp, str(path)
+            prepared[product] = made, name = stamp, str(write())
     path = Path(name)
     if made == stamp and path.is_file():
         place.download_button(
             f"Download {what} ({size_text(path.stat().st_size)})".replace("  ", " "),
-            data=path.read_bytes,
+            data=lambda: held_or_written(path, write),
             file_name=path.name,
             key=f"download_{product}",
             type="primary",
@@ -252,3 +272,15 @@ def prepared_download(
             width="stretch",
             help=plain(path.name),
         )
+
+
+def held_or_written(path: Path, write: Callable[[], Path]) -> bytes:
+    """Return a prepared file, written anew where it is gone.
+
+    Only the newest exports of a kind are kept: others may have prepared theirs since the button was
+    drawn.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return write().read_bytes()

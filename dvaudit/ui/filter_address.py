@@ -23,7 +23,12 @@ _Name = TypeVar("_Name", bound=StrEnum)
 
 @dataclass(frozen=True)
 class Known:
-    """What a filter can name in one audit: `maps` are the maps whose points are there."""
+    """What a filter can name in one audit.
+
+    Attributes:
+        columns: to sort by; the first one where the address names none.
+        maps: the maps whose points are there.
+    """
 
     classes: Collection[str] = ()
     groups: Collection[str] = ()
@@ -80,7 +85,7 @@ def read_address(
         within=_range(asked["range"], known.columns, ignored),
         pair=_pair(asked["pair"], known.classes, ignored),
         lasso=_lasso(asked["lasso"], known.maps, ignored),
-        column=next(iter(sort), SUSPICION),
+        column=next(iter((*sort, *known.columns)), SUSPICION),
         least="least" in order,
     )
     return wanted, tuple(ignored)

@@ -50,6 +50,7 @@ def _columns(
         groups=Codes.of(frames.groups(_ws, _dataset)),
         splits=_splits(own),
         search=search,
+        labelled=_dataset.task is not Task.UNSUPERVISED,
     )
 
 

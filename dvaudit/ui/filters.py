@@ -43,7 +43,7 @@ def known_names(ws: Workspace, dataset: DatasetRecord, run: RunRecord, columns: 
         classes=(*dataset.class_names, *columns.suggested.names),
         groups=columns.groups.names,
         splits=() if columns.splits is None else columns.splits.names,
-        columns=sort_columns(columns.frame),
+        columns=sort_columns(columns.frame, labelled=columns.labelled),
         maps=map_names(ws, dataset, run),
     )
 

@@ -85,12 +85,13 @@ def _samples(_ws: Workspace, root: str, dataset_id: str, fingerprint: str) -> pd
 
 def _figures(dataset: DatasetRecord, health: Health) -> None:
     classes = len(dataset.class_names)
-    row = st.grid(5 if classes else 4, gap="small", min_column_width=_TILE)
     figures = [("Samples", dataset.samples or 0, f"{dataset.kind} data")]
     if classes:
         figures.append(("Classes", classes, _spread(dataset)))
+    if dataset.task is not Task.UNSUPERVISED:
+        missing = "scored by no method" if health.missing else "none"
+        figures.append(("Missing labels", health.missing, missing))
     figures += [
-        ("Missing labels", health.missing, "scored by no method" if health.missing else "none"),
         ("Unreadable", len(dataset.unreadable), "left out" if dataset.unreadable else "none"),
         (
             "Exact duplicates",
@@ -98,6 +99,7 @@ def _figures(dataset: DatasetRecord, health: Health) -> None:
             f"in {count(health.groups, 'group')}" if health.groups else "none",
         ),
     ]
+    row = st.grid(len(figures), gap="small", min_column_width=_TILE)
     for label, value, below in figures:
         with row.container(border=True, height="stretch", gap="xsmall"):
             st.metric(label, f"{value:,}")

@@ -13,6 +13,7 @@ from dvaudit.core.dataset import Task
 from dvaudit.findings import CutBy, flags
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames
+from dvaudit.ui.row_choice import chosen_row, how_to_choose
 from dvaudit.ui.session import page_button, select
 from dvaudit.ui.words import ago, count, duration, plain
 
@@ -126,12 +127,13 @@ def audits_table(runs: Sequence[RunRecord]) -> None:
         selection_mode="single-row",
         column_config={"Started": st.column_config.DatetimeColumn(format="distance")},
     )
+    how_to_choose("show that audit")
 
 
 def _choose_run(runs: Sequence[RunRecord]) -> None:
-    rows = st.session_state["audits_table"]["selection"]["rows"]
-    if rows and rows[0] < len(runs):
-        select(runs[rows[0]].dataset_id, runs[rows[0]].id)
+    row = chosen_row("audits_table", len(runs))
+    if row is not None:
+        select(runs[row].dataset_id, runs[row].id)
 
 
 def _settings(run: RunRecord) -> str:
@@ -147,11 +149,16 @@ def _took(run: RunRecord) -> str:
     return duration((run.finished - run.started).total_seconds())
 
 
+def task_words(task: Task | None) -> str:
+    """Return what the labels of a dataset are for, as people say it; empty where not known yet."""
+    return "no labels" if task is Task.UNSUPERVISED else str(task or "")
+
+
 def dataset_facts(record: DatasetRecord) -> str:
     """Return format, task, source and age of a dataset in one line."""
     parts = [f"added {ago(record.created)}", f"from {record.source.name}"]
     if record.task:
-        parts.insert(0, f"{record.task}")
+        parts.insert(0, task_words(record.task))
     return plain_parts(parts)
 
 
@@ -162,7 +169,7 @@ def datasets_table(records: Sequence[DatasetRecord]) -> None:
             "Name": [record.name for record in records],
             "Status": [record.status.value for record in records],
             "Kind": [str(record.kind or "") for record in records],
-            "Task": [str(record.task or "") for record in records],
+            "Task": [task_words(record.task) for record in records],
             "Samples": pd.array([record.samples for record in records], dtype="Int64"),
             "Classes": [len(record.class_names) for record in records],
             "Added": [record.created for record in records],
@@ -179,9 +186,10 @@ def datasets_table(records: Sequence[DatasetRecord]) -> None:
             "Added": st.column_config.DatetimeColumn(format="distance"),
         },
     )
+    how_to_choose("show that dataset")
 
 
 def _choose_dataset(records: Sequence[DatasetRecord]) -> None:
-    rows = st.session_state["datasets_table"]["selection"]["rows"]
-    if rows and rows[0] < len(records):
-        select(records[rows[0]].id)
+    row = chosen_row("datasets_table", len(records))
+    if row is not None:
+        select(records[row].id)

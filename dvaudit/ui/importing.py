@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dvaudit import audits
-from dvaudit.core.dataset import Kind, Role, Task
+from dvaudit.core.dataset import Role, Task
 from dvaudit.core.errors import DvauditError, NotFoundError
 from dvaudit.readers import Preview
 from dvaudit.server import uploads
 from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, Workspace
 from dvaudit.ui import glance
+from dvaudit.ui.column_roles import choose_roles
 from dvaudit.ui.components.upload import upload
 from dvaudit.ui.session import refusals_shown, select
 from dvaudit.ui.words import count, plain
@@ -151,10 +151,7 @@ def _describe(ws: Workspace, path: Path, failed: DatasetRecord | None) -> None:
         copy = failed.copied if failed else _copy(path)
         actions = st.container(horizontal=True)
         complaints = st.container()
-    roles = _roles(preview, path)
-    unused = [column for column, role in roles.items() if role == Role.LABEL]
-    if task is Task.UNSUPERVISED:  # the reader gives these a role among the features
-        roles = {column: role for column, role in roles.items() if column not in unused}
+    roles, unused = choose_roles(preview, path, task)
     corrected, problems = _checked(path, preview, name, roles, task)
     if task is Task.UNSUPERVISED:
         _say_features(complaints, corrected, unused)
@@ -232,50 +229,6 @@ def _copy(path: Path) -> bool:
         key=f"import_copy_{path}",
         help="Without a copy the file is read where it lies; it must stay there unchanged.",
     )
-
-
-def _roles(preview: Preview, path: Path) -> dict[str, str]:
-    """Draw the table of columns with their guessed roles; return the role of each column."""
-    if not preview.columns:
-        return {}
-    st.markdown(f"**Columns** ({len(preview.columns):,}): correct a role where the guess is wrong")
-    # What needs a decision comes first: label, id and group before the features.
-    columns = sorted(preview.columns, key=lambda column: column.role.is_feature)
-    table = pd.DataFrame(
-        {
-            "Column": [column.name for column in columns],
-            "Role": [str(column.role) for column in columns],
-            "Examples": [", ".join(column.examples) for column in columns],
-            "Distinct": [column.distinct for column in columns],
-            "Missing": [column.missing for column in columns],
-            "Note": [column.note for column in columns],
-        }
-    )
-    if not any(column.note for column in columns):
-        table = table.drop(columns="Note")
-    roles = [str(role) for role in Role if role is not Role.PATH or preview.kind is Kind.IMAGE]
-    edited = st.data_editor(
-        table,
-        key=f"import_roles_{path}",
-        height=min(38 + 35 * len(table), 388),
-        hide_index=True,
-        disabled=[name for name in table.columns if name != "Role"],
-        column_config={
-            "Role": st.column_config.SelectboxColumn(
-                options=roles,
-                required=True,
-                help="label: what to check. id: names a sample. group: who contributed it. "
-                "trusted: yes where its label is known to be right. The others are features, or "
-                "ignored.",
-            ),
-            "Examples": st.column_config.TextColumn(width="large"),
-            "Distinct": st.column_config.NumberColumn(format="localized"),
-            "Missing": st.column_config.NumberColumn(format="localized"),
-        },
-    )
-    return {
-        str(name): str(role) for name, role in zip(edited["Column"], edited["Role"], strict=True)
-    }
 
 
 def _start(

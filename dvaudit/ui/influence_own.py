@@ -14,7 +14,7 @@ from dvaudit import audits
 from dvaudit.core.dataset import Kind
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import influence_data as data
-from dvaudit.ui.addressed import in_address, not_followed
+from dvaudit.ui.addressed import in_address, left_over, misread, not_followed
 from dvaudit.ui.following import follow
 from dvaudit.ui.history import number
 from dvaudit.ui.influence_answers import on_own
@@ -27,7 +27,7 @@ from dvaudit.ui.words import ago, count, plain
 
 KNOWN, OWN = "known", "own"
 ROW = "question_row"
-_WAY, _ASKED_OF, _EARLIER = "influence_way", "question_of_run", "question_earlier"
+_WAY, _EARLIER = "influence_way", "question_earlier"
 _LONGEST = 40
 
 
@@ -48,6 +48,13 @@ def asks_own() -> bool:
 
 def _change_way() -> None:
     in_address({QUESTION: [NEW] if st.session_state[_WAY] == OWN else []})
+
+
+def takes_none(run: RunRecord) -> None:
+    """Say where the address names a question and this audit can be asked nothing."""
+    if left_over(QUESTION, run.id):
+        in_address({QUESTION: []})
+    not_followed(misread(QUESTION, (NEW,), "question"))
 
 
 def choose(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> RunRecord | None:
@@ -107,8 +114,7 @@ def answer(
 
 def _addressed(run: RunRecord, asked: Sequence[RunRecord]) -> RunRecord | None:
     """Return the question that the address names, None for a new one."""
-    other_audit = st.session_state.get(_ASKED_OF, run.id) != run.id
-    st.session_state[_ASKED_OF] = run.id
+    other_audit = left_over(QUESTION, run.id)
     named = st.query_params.get(QUESTION, NEW)
     if named == NEW:
         return None

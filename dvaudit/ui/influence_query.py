@@ -17,7 +17,7 @@ from dvaudit.findings import flags
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui import influence_data as data
-from dvaudit.ui.addressed import not_followed
+from dvaudit.ui.addressed import left_over, not_followed
 from dvaudit.ui.components.gallery import Card, gallery
 from dvaudit.ui.components.picture import picture
 from dvaudit.ui.influence_data import Order, QueryFilter
@@ -28,7 +28,7 @@ from dvaudit.ui.words import count, plain
 
 QUERY, PAGE = "query", "query_page"
 PICTURES, ROWS = 20, 10
-_ORDER, _ASKED_OF = "query_order", "query_of_run"
+_ORDER = "query_order"
 SHOWN_FEATURES = 6
 _ORDERS = {
     Order.SUSPICIOUS: "Most suspicious first",
@@ -105,9 +105,8 @@ def _first() -> None:
 
 def _forget_other(run: RunRecord) -> None:
     """Take a sample out of the address that was asked about in another audit."""
-    if st.session_state.get(_ASKED_OF, run.id) != run.id:
+    if left_over(QUERY, run.id):
         _first()
-    st.session_state[_ASKED_OF] = run.id
 
 
 def _addressed(queries: int) -> int | None:

@@ -10,6 +10,7 @@ from dvaudit import features
 from dvaudit.store import DatasetRecord, Workspace
 from dvaudit.ui import methods_facts as facts
 from dvaudit.ui.auditing import default_first
+from dvaudit.ui.row_choice import chosen_row, how_to_choose
 from dvaudit.ui.words import count, plain
 from dvaudit.valuators import ValuatorInfo
 
@@ -97,14 +98,14 @@ def _table(ws: Workspace, dataset: DatasetRecord | None, infos: Sequence[Valuato
     )
     st.caption(
         plain(f"Time and memory are {facts.cost_for(dataset)}, features given, on this machine.")
-        + " Choose a row to open the method."
     )
+    how_to_choose("open the method")
 
 
 def _open(infos: Sequence[ValuatorInfo]) -> None:
-    rows = st.session_state["methods_table"]["selection"]["rows"]
-    if rows and rows[0] < len(infos):
-        st.query_params["method"] = infos[rows[0]].name
+    row = chosen_row("methods_table", len(infos))
+    if row is not None:
+        st.query_params["method"] = infos[row].name
 
 
 def _extractors() -> None:

@@ -23,6 +23,7 @@ from dvaudit.reports import write_csv
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.components.gallery import gallery
+from dvaudit.ui.export_view import held_or_written
 from dvaudit.ui.pruning_maths import Loss, change_text, loss_at, part_table, score_text
 from dvaudit.ui.sample_facts import given_label, number_text, short_label, verdict_text
 from dvaudit.ui.sample_lists import beside_own_columns, sample_card
@@ -290,6 +291,9 @@ def _stamp(ws: Workspace, dataset: DatasetRecord, cut: Cut, loss: Loss) -> str:
 
 
 def _download(ws: Workspace, dataset: DatasetRecord, cut: Cut, loss: Loss) -> None:
+    def write() -> Path:
+        return audits.export_cut(ws, cut.run.id, cut.series, loss.removed, offset=loss.offset)
+
     stamp = _stamp(ws, dataset, cut, loss)
     made, name = st.session_state.get(_PREPARED, ("", ""))
     place = st.empty()
@@ -300,13 +304,12 @@ def _download(ws: Workspace, dataset: DatasetRecord, cut: Cut, loss: Loss) -> No
         icon=":material/content_cut:",
     ):
         with place, st.spinner("Writing"), refusals_shown():
-            path = audits.export_cut(ws, cut.run.id, cut.series, loss.removed, offset=loss.offset)
-            st.session_state[_PREPARED] = made, name = stamp, str(path)
+            st.session_state[_PREPARED] = made, name = stamp, str(write())
     path = Path(name)
     if made == stamp and path.is_file():
         place.download_button(
             f"Download this cut ({size_text(path.stat().st_size)})",
-            data=path.read_bytes,
+            data=lambda: held_or_written(path, write),
             file_name=path.name,
             key="download_cut",
             type="primary",

@@ -13,17 +13,18 @@ import streamlit as st
 
 from dvaudit import audits, valuators
 from dvaudit.core.dataset import Task
-from dvaudit.core.errors import NotFoundError
 from dvaudit.findings.pruning import Series, order_words
-from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
+from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames, theme
 from dvaudit.ui import pruning_charts as charts
+from dvaudit.ui.addressed import in_address, left_over, misread, not_followed
 from dvaudit.ui.components.curve import curve
 from dvaudit.ui.following import follow
 from dvaudit.ui.history import number
 from dvaudit.ui.pruning_cut import Cut, consequences
 from dvaudit.ui.pruning_maths import best_cut, mean_line
 from dvaudit.ui.pruning_setup import method_words, set_up
+from dvaudit.ui.samples_view import whole_number
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import ago, count, duration, plain
 
@@ -48,11 +49,15 @@ def pruning(ws: Workspace, dataset: DatasetRecord, audit: RunRecord) -> None:
         )
         return
     runs = audits.prunings_of(ws, audit.id)
+    known = [run.id for run in runs]
+    if left_over(PRUNING, audit.id) and st.query_params.get(PRUNING, "") not in known:
+        in_address({PRUNING: [], SERIES: [], CUT: []})
+    not_followed(misread(PRUNING, known, "pruning"))
     if not runs:
         empty_state("Nothing pruned yet", _WHAT_FOR)
         set_up(ws, dataset, audit)
         return
-    run = _choose(ws, runs)
+    run = _choose(runs)
     if run.status is RunStatus.DONE:
         if run.id != runs[0].id and runs[0].status is not RunStatus.DONE:
             with st.container(border=True):
@@ -68,13 +73,11 @@ def pruning(ws: Workspace, dataset: DatasetRecord, audit: RunRecord) -> None:
         set_up(ws, dataset, audit)
 
 
-def _choose(ws: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
+def _choose(runs: Sequence[RunRecord]) -> RunRecord:
     """Return the pruning that the address names, else the newest finished, else the newest."""
     known = {run.id: run for run in runs}
     chosen = st.query_params.get(PRUNING, "")
     if chosen not in known:
-        if chosen and not _of_another_audit(ws, chosen):
-            _notice(f"There is no pruning {chosen!r} of this audit")
         chosen = next((run.id for run in runs if run.status is RunStatus.DONE), runs[0].id)
     if len(known) > 1:
         st.session_state["choose_pruning"] = chosen
@@ -87,20 +90,6 @@ def _choose(ws: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
             width=560,
         )
     return known[chosen]
-
-
-def _of_another_audit(ws: Workspace, name: str) -> bool:
-    """True where a pruning is left in the address from before another audit was chosen."""
-    try:
-        return ws.run(name).kind is RunKind.PRUNING
-    except NotFoundError:
-        return False
-
-
-def _notice(said: str) -> None:
-    """Say that the address asks for what is not there."""
-    told = f"{said}; the link may be mistyped, or of other data."
-    st.warning(plain(told), icon=":material/link_off:")
 
 
 def _address(**given: str) -> None:
@@ -130,7 +119,10 @@ def results(ws: Workspace, dataset: DatasetRecord, audit: RunRecord, run: RunRec
     names = {series: order_words(series, hard=hard)[0] for series in present}
     series = _series(present, names, summary)
     line = mean_line(curves, series)
-    index = _cut_of(line)
+    index, strange = _cut_of(line)
+    not_followed(
+        [*misread(SERIES, [each.slug for each in present], "order"), *strange], "this pruning"
+    )
     _chart(curves, series, names, line, index, summary, classes=bool(dataset.class_names))
     cut = Cut(run, series, names[series], index)
     consequences(ws, dataset, audit, cut, curves, summary)
@@ -159,8 +151,6 @@ def _series(present: list[Series], names: dict[Series, str], summary: dict[str, 
     """Return the order that the address names, else the first, and draw the choice."""
     slugs = {series.slug: series for series in present}
     asked = st.query_params.get(SERIES, "")
-    if asked and asked not in slugs:
-        _notice(f"This pruning has no order {asked!r}, and the first is shown")
     st.session_state["pruning_series"] = asked if asked in slugs else next(iter(slugs))
     st.segmented_control(
         "Order of removal",
@@ -176,16 +166,14 @@ def _series(present: list[Series], names: dict[Series, str], summary: dict[str, 
     return series
 
 
-def _cut_of(line: pd.DataFrame) -> int:
-    """Return the cut that the address names, else where the line is highest."""
+def _cut_of(line: pd.DataFrame) -> tuple[int, list[str]]:
+    """Return the cut that the address names, else where the line is highest; and in words what
+    names none."""
     asked = st.query_params.get(CUT, "")
-    if asked.isascii() and asked.isdigit() and int(asked) < len(line):
-        return int(asked)
-    if asked:
-        _notice(
-            f"This order has no cut {asked!r}, only 0 to {len(line) - 1:,}, and the best is shown"
-        )
-    return best_cut(line)
+    if 0 <= whole_number(asked) < len(line):
+        return whole_number(asked), []
+    strange = [f"cut {asked[:40]!r}, which goes from 0 to {len(line) - 1:,}"] if asked else []
+    return best_cut(line), strange
 
 
 def _chart(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -70,34 +68,27 @@ def choose_queue(
     dataset: DatasetRecord,
     run: RunRecord,
     board: Board,
-    reopen: Callable[[], None],
 ) -> Queue:
-    """Draw the choice of the queue and return it, opened.
-
-    Args:
-        reopen: called when another queue is chosen.
-    """
+    """Draw the choice of the queue and return it, opened."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = _choose_kind(board, reopen)
-        chosen = _choose_class(dataset, reopen) if kind is Kind.CLASS else ""
+        kind = _choose_kind(board)
+        chosen = _choose_class(dataset) if kind is Kind.CLASS else ""
         every = kind in (Kind.SUSPICION, Kind.CLASS) and _switch(
             "Go on past the flagged",
             EVERY,
-            reopen,
             "After the flagged samples, go on with the rest in order of suspicion.",
         )
-        again = kind is not Kind.CONFLICTS and _switch("Show reviewed", REVIEWED, reopen)
+        again = kind is not Kind.CONFLICTS and _switch("Show reviewed", REVIEWED)
     not_followed([*_ignored(dataset), *filters.current(ws, dataset, run)[1]])
     return open_queue(ws, dataset, run, board, kind, chosen, every=every, reviewed=again)
 
 
-def _switch(label: str, key: str, reopen: Callable[[], None], help: str | None = None) -> bool:
+def _switch(label: str, key: str, help: str | None = None) -> bool:
     """Draw a switch that the address turns on."""
     st.session_state[key] = asked(key, _SWITCH) == _ON
 
     def turn() -> None:
         in_address({key: [_ON] if st.session_state[key] else []})
-        reopen()
 
     return st.toggle(label, key=key, on_change=turn, help=help)
 
@@ -113,14 +104,13 @@ def _ignored(dataset: DatasetRecord) -> list[str]:
     return [one for key, options in known.items() for one in misread(key, options, _NAMED[key])]
 
 
-def _choose_kind(board: Board, reopen: Callable[[], None]) -> Kind:
+def _choose_kind(board: Board) -> Kind:
     """Draw the choice of where the queue comes from; the address decides."""
     kind = Kind(asked(QUEUE, list(Kind)))
     st.session_state[_CHOSEN] = kind.value
 
     def choose() -> None:
         go_to(Kind(st.session_state[_CHOSEN]))
-        reopen()
 
     st.selectbox(
         "Queue",
@@ -144,20 +134,15 @@ def _words(kind: Kind, board: Board) -> str:
     return WORDS[kind]
 
 
-def _choose_class(dataset: DatasetRecord, reopen: Callable[[], None]) -> str:
+def _choose_class(dataset: DatasetRecord) -> str:
     names = list(dataset.class_names) or [""]
     follow = mirrored(CLASS, names)
-
-    def choose() -> None:
-        follow()
-        reopen()
-
     return (
         st.selectbox(
             "Given class",
             names,
             key=CLASS,
-            on_change=choose,
+            on_change=follow,
             width=200,
             disabled=not dataset.class_names,
         )
@@ -177,7 +162,8 @@ def open_queue(
     reviewed: bool,
 ) -> Queue:
     """Return a queue; `given` is the class of Kind.CLASS."""
-    frame, cut = frames.findings(ws, run), ws.cut_off(run.id)
+    frame, basis = frames.findings(ws, run), basis_of(ws, run)
+    cut = basis[0]
     stamp = f"{ws.root}/{run.id}/{run.attempt}/{run.finished}"
     ranks, flagged = _ranks(stamp, frame), _flagged(stamp, cut, frame)
     counted = None
@@ -198,7 +184,13 @@ def open_queue(
         order = np.array(() if drawn is None else drawn.positions, dtype=np.int64)
     elif kind is Kind.MINE:
         order = _mine(ws, dataset, board)
-    return Queue(kind, order, ranks, flagged, counted, reviewed, every, given)
+    return Queue(kind, order, ranks, flagged, counted, reviewed, every, given, basis)
+
+
+def basis_of(ws: Workspace, run: RunRecord) -> tuple[CutOff, int]:
+    """Return what queues of an audit are made of now: Queue.basis."""
+    drawn = ws.audit_sample(run.id)
+    return ws.cut_off(run.id), 0 if drawn is None else len(drawn.positions)
 
 
 def _mine(ws: Workspace, dataset: DatasetRecord, board: Board) -> Positions:

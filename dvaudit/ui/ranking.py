@@ -17,9 +17,9 @@ from dvaudit.core.places import places_of
 from dvaudit.findings import atypical
 from dvaudit.ui.map_regions import Lasso, inside
 
-SUSPICION = "suspicion_rank"
+SUSPICION, OUTLIER_SCORE = "suspicion_rank", "outlier_score"
 # Where a high number is the suspicious end.
-HIGH_IS_SUSPICIOUS = ("margin", "outlier_score")
+HIGH_IS_SUSPICIOUS = ("margin", OUTLIER_SCORE)
 
 
 class Show(StrEnum):
@@ -121,6 +121,7 @@ class Columns:
         groups: contributors; no names where there are none.
         splits: parts of the data; None where no column tells them.
         search: returns (n,) which samples hold a text in their id or a cell, in any case.
+        labelled: whether the data has labels.
     """
 
     frame: pd.DataFrame
@@ -129,11 +130,12 @@ class Columns:
     groups: Codes
     splits: Codes | None
     search: Callable[[str], NDArray[np.bool_]]
+    labelled: bool = True
     _orders: dict[tuple[str, bool], NDArray[np.int64]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def ranked(self) -> bool:
-        """Whether samples have a rank of suspicion; those of unlabelled data have none."""
+        """Whether samples have a rank of suspicion; not where no method ranks them."""
         return _any_finite(self.frame, SUSPICION)
 
     def order(self, column: str, descending: bool) -> NDArray[np.int64]:
@@ -249,10 +251,16 @@ def value_columns(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if str(name).endswith(".value")]
 
 
-def sort_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the columns that samples can be sorted by and filtered by a range of."""
-    columns = [SUSPICION, *value_columns(frame)]
-    return columns + [name for name in HIGH_IS_SUSPICIOUS if _any_finite(frame, name)]
+def sort_columns(frame: pd.DataFrame, *, labelled: bool = True) -> list[str]:
+    """Return the columns that samples can be sorted by and filtered by a range of.
+
+    The first one is the order at first: suspicion; without labels the distance to others, since
+    outliers and duplicates are what such an audit finds, and a method's order says nothing of them.
+    """
+    high = [name for name in HIGH_IS_SUSPICIOUS if _any_finite(frame, name)]
+    if not labelled and OUTLIER_SCORE in high:
+        return [OUTLIER_SCORE, *value_columns(frame)]
+    return [SUSPICION, *value_columns(frame), *high]
 
 
 def _any_finite(frame: pd.DataFrame, column: str) -> bool:

@@ -88,6 +88,7 @@ class Progress:
         error: the last refusal, one line.
         note: what else there is to say of the last events, one line.
         overtaken: verdicts not stored for newer ones, until they are repeated or let go.
+        opening: names the queue that was opened, and what of it is shown.
     """
 
     ack: tuple[str, ...] = ()
@@ -98,6 +99,7 @@ class Progress:
     error: str | None = None
     note: str | None = None
     overtaken: tuple[Overtaken, ...] = ()
+    opening: str = ""
 
 
 def apply(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dvaudit.core.cut_off import CutOff
 from dvaudit.core.decisions import Decision
 from dvaudit.findings.agreement import rank_shares
 from dvaudit.findings.board import Board
@@ -49,6 +50,7 @@ class Queue:
         reviewed: also show those that count as reviewed.
         every: goes on past the flagged.
         given: the class of Kind.CLASS.
+        basis: the cut-off, and how many are drawn at random; with others it is another queue.
     """
 
     kind: Kind
@@ -59,6 +61,15 @@ class Queue:
     reviewed: bool = False
     every: bool = False
     given: str = ""
+    basis: tuple[CutOff | None, int] = (None, 0)
+
+    def name(self, reviewer: str) -> str:
+        """Return what tells this queue from others, however many of its samples are shown."""
+        return "/".join([self.kind, self.given, reviewer if self.kind in BLIND else ""])
+
+    def opening(self, reviewer: str) -> str:
+        """Return what differs when a queue is opened anew: its name, and what of it is shown."""
+        return f"{self.name(reviewer)}/{self.every:d}{self.reviewed:d}"
 
 
 @dataclass(frozen=True, eq=False)

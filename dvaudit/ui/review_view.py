@@ -23,7 +23,7 @@ from dvaudit.ui.earned_view import earned_panel
 from dvaudit.ui.links import image_url, pack_url
 from dvaudit.ui.names import shown
 from dvaudit.ui.pace import pace_words
-from dvaudit.ui.queue_choice import empty_words
+from dvaudit.ui.queue_choice import basis_of, empty_words
 from dvaudit.ui.review_events import By, Overtaken, Progress, apply
 from dvaudit.ui.review_keys import FIXED, class_scores, likeliest, short_names
 from dvaudit.ui.review_queue import BLIND, Kind, Queue, State, shown_verdict, state_of
@@ -84,8 +84,11 @@ def review_samples(ws: Workspace, dataset: DatasetRecord, run: RunRecord, queue:
         if st.button("Go on with what there is", type="primary"):
             st.rerun()
         return
+    if queue.basis != basis_of(ws, run):
+        st.rerun()  # the page, where the queue is made
     board = review_board(ws, dataset, run)
-    progress, who = _progress(run.id), board.spelled(reviewer())
+    who = board.spelled(reviewer())
+    progress = _opened(run.id, queue.opening(who))
     state = state_of(queue, board, who, progress.here)
     window = _window(ws, dataset, run, queue, state, board, progress, who)
     # With nothing to show, too: an undo from before a reload may still wait in the browser.
@@ -154,12 +157,14 @@ def _progress(run_id: str) -> Progress:
     return held
 
 
-def reopen(run_id: str) -> None:
-    """Open the queue anew: what was decided in it so far counts as reviewed."""
+def _opened(run_id: str, opening: str) -> Progress:
+    """Return where the review stands; what was decided before this opening counts as reviewed."""
     held = _progress(run_id)
-    st.session_state[_progress_key(run_id)] = Progress(
-        ack=held.ack, jumps=held.jumps, overtaken=held.overtaken
-    )
+    if held.opening == opening:
+        return held
+    anew = Progress(held.ack, jumps=held.jumps, overtaken=held.overtaken, opening=opening)
+    st.session_state[_progress_key(run_id)] = anew
+    return anew
 
 
 def _window(
@@ -221,6 +226,7 @@ def _window(
         reviewer=who,
         named=said_in_session(),
         personal=queue.kind in BLIND,
+        queue=queue.name(who),
     )
 
 

@@ -15,6 +15,7 @@ from dvaudit.ui.addressed import not_followed
 from dvaudit.ui.filter_address import LONGEST_TEXT
 from dvaudit.ui.ranking import (
     JUDGED,
+    OUTLIER_SCORE,
     SUSPICION,
     Columns,
     Filter,
@@ -48,7 +49,6 @@ _ENDS = {
     True: {"most": "Most suspicious", "least": "Least"},
     False: {"most": "Least useful", "least": "Most"},
 }
-OUTLIER_SCORE = "outlier_score"
 _DISTANCE_ENDS = {"most": "Farthest", "least": "Nearest"}
 
 
@@ -123,7 +123,7 @@ def _order(
     st.session_state["filter_column"] = wanted.column
     st.selectbox(
         "Sort by",
-        sort_columns(columns.frame),
+        sort_columns(columns.frame, labelled=columns.labelled),
         format_func=lambda name: column_words(name) if suspicious else _unranked(name),
         **put("column", lambda name: name or SUSPICION),
     )

@@ -25,6 +25,7 @@ from dvaudit.ui.filters import SAMPLE as SAMPLE
 from dvaudit.ui.queue_choice import QUEUE
 from dvaudit.ui.ranking import SUSPICION, Filter, Show
 from dvaudit.ui.review_queue import Kind as Queues
+from dvaudit.ui.row_choice import how_to_choose
 from dvaudit.ui.sample_facts import (
     given_label,
     number_text,
@@ -41,7 +42,7 @@ SIZES = ("60", "120", "200")
 SHOWN_FEATURES = 16
 VIEW, VIEWS = "view", ("samples", "duplicates", "classes", "training", "verdicts")
 WITH_MAP, AS, SIZE = "with", "as", "size"
-_CLOSED, _OPENED_FROM = "sample_closed", "sample_opened_from"
+_CLOSED, _OPENED, _OPENED_FROM = "sample_closed", "samples_opened", "sample_opened_from"
 _OFF, _ON, _PICTURES, _ROWS = "list", "map", "pictures", "rows"
 FINDING_WORDS = {Finding.MISLABELLED: "Looks mislabelled", Finding.ATYPICAL: "Atypical"}
 
@@ -188,11 +189,12 @@ def toolbar(
     return with_map, pictures, int(size or SIZES[0])
 
 
-def misread(samples: int, listed: int, size: int) -> tuple[str, ...]:
+def misread(listed: int, size: int) -> tuple[str, ...]:
     """Return in words what the address says of the list that cannot be followed.
 
+    Of a sample that is not there the page's dialog tells.
+
     Args:
-        samples: of the dataset.
         listed: samples that the filters show, `size` of them on a page.
     """
     fitting: dict[str, Callable[[str], bool]] = {
@@ -201,7 +203,6 @@ def misread(samples: int, listed: int, size: int) -> tuple[str, ...]:
         AS: lambda text: text in (_PICTURES, _ROWS),
         SIZE: lambda text: text in SIZES,
         PAGE: lambda text: whole_number(text) > 0,
-        SAMPLE: lambda text: 0 <= whole_number(text) < samples,
     }
     said = {VIEW: "tab", WITH_MAP: "map", AS: "form of the list", SIZE: "number of samples a page"}
     asked = {key: st.query_params[key] for key in fitting if key in st.query_params}
@@ -295,15 +296,10 @@ def _rows(
     task: Task | None,
 ) -> pd.DataFrame:
     found, column = frame.iloc[page], shown.wanted.column
-    columns: dict[str, Any] = {
-        "Rank": found["suspicion_rank"],
-        "Id": found["id"].astype(str),
-    }
-    if task is Task.UNSUPERVISED:
-        if found["suspicion_rank"].isna().all():
-            columns.pop("Rank")
-    else:
-        columns |= _of_labels(frame, page, shown, task)
+    columns: dict[str, Any] = {"Id": found["id"].astype(str)}
+    if task is not Task.UNSUPERVISED:
+        ranks = {"Rank": found["suspicion_rank"]}
+        columns = ranks | columns | _of_labels(frame, page, shown, task)
     if column != SUSPICION:
         columns[column_words(column)] = found[column]
     return beside_own_columns(pd.DataFrame(columns), features, page, SHOWN_FEATURES)
@@ -334,6 +330,7 @@ def sample_table(
         rows = st.session_state[key]["selection"]["rows"]
         if rows and 0 <= rows[0] < len(chosen):
             st.session_state[_OPENED_FROM] = key
+            st.session_state[_OPENED] = st.session_state.get(_OPENED, 0) + 1
             open_sample(chosen[rows[0]])
 
     with st.container(gap=None):
@@ -352,7 +349,9 @@ def sample_table(
             alt=f"{name}, one per row; choosing a row opens it",
         )
         here = st.session_state.get(_OPENED_FROM, key) == key
-        focus_back(times=closed_sample()[0], here=here, key=f"{key}_focus")
+        opened = st.session_state.get(_OPENED, 0) if here else 0
+        focus_back(opened=opened, times=closed_sample()[0], here=here, key=f"{key}_focus")
+    how_to_choose()
 
 
 def open_sample(position: int) -> None:

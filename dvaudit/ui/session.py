@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from dvaudit.core.dataset import Task
 from dvaudit.core.errors import DvauditError
 from dvaudit.server.opened import workspace
 from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, RunStatus, Workspace
@@ -204,9 +205,11 @@ def require_audit(
 def _without_results(dataset: DatasetRecord, run: RunRecord | None) -> tuple[str, str]:
     """Return why there is nothing to show of the chosen audit, and what to do."""
     if run is None:
+        unlabelled = dataset.task is Task.UNSUPERVISED
+        seen = "its outliers and duplicates" if unlabelled else "which labels look wrong"
         return (
             "No finished audit yet",
-            f"Run an audit of {plain(dataset.name)} to see which labels look wrong.",
+            f"Run an audit of {plain(dataset.name)} to see {seen}.",
         )
     if run.status.is_live:
         return (

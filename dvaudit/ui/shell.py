@@ -124,4 +124,4 @@ def run_text(run: RunRecord, now: datetime | None = None) -> str:
     state = run.status.value
     if run.status is RunStatus.DONE:
         state = ago(run.finished or run.created, now)
-    return f"#{int(run.id[1:])}, {state}"
+    return f"{run.title}, {state}"

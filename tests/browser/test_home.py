@@ -99,7 +99,7 @@ def test_runs_are_told_with_their_states(page: Page, tmp_path: Path) -> None:
         runs.locator("summary").click()
         for state in ("done", f"failed: {REASON}", "cancelled"):
             expect(runs.get_by_text(state, exact=True)).to_be_visible()
-        failure = runs.get_by_role("link", name="Audit #2")
+        failure = runs.get_by_role("link", name="Audit 2")
         expect(failure).to_have_attribute("href", f"audit?dataset={dataset}&run={failed}")
         failure.click()
         expect(page.get_by_text(REASON).first).to_be_visible()

@@ -310,3 +310,27 @@ def test_a_relabel_to_the_given_label_changes_nothing(make_report) -> None:
     page = render_html(make_report(decisions=decisions))
     assert "Verdicts so far: 3, of which 1 changes the data." in page
     assert "1 relabelled" in page
+
+
+def test_without_labels_a_report_says_what_it_found_instead(make_report):
+    report = make_report()
+    bare = make_report(
+        task=Task.UNSUPERVISED,
+        samples=report.samples.assign(
+            given_label=None, suggested_label=None, flagged=False, suspicion_rank=pd.NA
+        ),
+        classes=report.classes.iloc[:0],
+        confusions=report.confusions.iloc[:0],
+        duplicates=report.duplicates.assign(given_label=None, conflict=False),
+        error_rate=ErrorRate(None, None, None, "No labels."),
+        notes=(),
+        decisions={},
+    )
+    text = Page(render_html(bare)).text
+    groups, outliers = report.duplicates["group"].nunique(), int(report.samples["outlier"].sum())
+    assert groups == 1
+    assert "The data has no labels to judge. The audit found 1 group of duplicates and " in text
+    assert f"{outliers} outlier" in text
+    assert "Samples 120 without labels Duplicate groups 1 2 samples in them Outliers" in text
+    words = ("flagged", "Flagged", "wrong labels", "no label ", "conflict", "suspicious", "Margin")
+    assert [word for word in words if word in text] == []

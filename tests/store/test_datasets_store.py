@@ -222,7 +222,7 @@ def test_deleting_is_refused_while_work_goes_on(ws: Workspace, source: Path) -> 
     dataset_id = add(ws, source)
     run_id = ws.add_run(dataset_id, "import", {})
     ws.queue.submit(run_id)
-    with pytest.raises(WorkspaceError, match="Pets has work going on: Import #1"):
+    with pytest.raises(WorkspaceError, match="Pets has work going on: Import 1"):
         ws.delete_dataset(dataset_id)
     ws.queue.cancel(run_id)
     assert ws.run(run_id).status is RunStatus.CANCELLED
@@ -236,7 +236,7 @@ def test_a_trusted_set_in_use_is_not_deleted(ws: Workspace, source: Path) -> Non
     assert [run.id for run in ws.users_of(trusted)] == [run_id]
     assert ws.users_of(data) == ()
     ws.queue.submit(run_id)
-    with pytest.raises(WorkspaceError, match="used by work on other data: Audit #1"):
+    with pytest.raises(WorkspaceError, match="used by work on other data: Audit 1"):
         ws.delete_dataset(trusted)
     ws.queue.cancel(run_id)
     ws.delete_dataset(trusted)

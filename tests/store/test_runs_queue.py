@@ -173,9 +173,9 @@ def test_deleting_a_run_takes_its_files_and_leaves_the_rest(ws: Workspace, datas
 def test_a_run_at_work_is_not_deleted(ws: Workspace, dataset_id: str) -> None:
     working = running(ws, dataset_id, "import")
     waiting = submitted(ws, dataset_id)
-    with pytest.raises(WorkspaceError, match=r"Audit #2 is queued\. Cancel it first"):
+    with pytest.raises(WorkspaceError, match=r"Audit 2 is queued\. Cancel it first"):
         ws.delete_run(waiting)
-    with pytest.raises(WorkspaceError, match="Import #1 is the import of its dataset"):
+    with pytest.raises(WorkspaceError, match="Import 1 is the import of its dataset"):
         ws.delete_run(working)
     ws.queue.claim(LIMITS)
     ws.queue.begin(waiting, 4711)
@@ -191,7 +191,7 @@ def test_a_run_that_live_work_uses_is_not_deleted(ws: Workspace, dataset_id: str
     audit = ws.add_run(dataset_id, "audit", {})
     user = ws.add_run(dataset_id, "pruning", {"audit": audit, "cuts": [1, 2]})
     ws.queue.submit(user)
-    with pytest.raises(WorkspaceError, match=r"Audit #1 is being used by .*: Pruning #2"):
+    with pytest.raises(WorkspaceError, match=r"Audit 1 is being used by .*: Pruning 2"):
         ws.delete_run(audit)
     assert len(ws.runs(dataset_id)) == 2
     ws.queue.cancel(user)
@@ -220,4 +220,4 @@ def test_what_was_made_from_an_audit_goes_with_it(ws: Workspace, dataset_id: str
 def test_runs_are_called_by_kind_and_number(ws: Workspace, dataset_id: str) -> None:
     kinds = ("audit", "selftest", "query")
     titles = [ws.run(ws.add_run(dataset_id, kind, {})).title for kind in kinds]
-    assert titles == ["Audit #1", "Self-test #2", "Question #3"]
+    assert titles == ["Audit 1", "Self-test 2", "Question 3"]

@@ -142,8 +142,8 @@ def test_an_audit_at_work_is_shown_beside_an_older_finished_one(
     app = open_page("audit", {"dataset": dataset})
     assert not app.exception
     said = texts(app).replace("\\", "")
-    assert f"Audit #{int(live[1:])}: " in said
-    assert said.index(f"Audit #{int(live[1:])}: ") < said.index("3 of 30 samples to check")
+    assert f"Audit {int(live[1:])}: " in said
+    assert said.index(f"Audit {int(live[1:])}: ") < said.index("3 of 30 samples to check")
     assert in_address(app, "run") == done
     _button(app, "Cancel").click().run()  # type: ignore[attr-defined]
     assert ws.run(live).cancelling or ws.run(live).status is RunStatus.CANCELLED
@@ -293,6 +293,9 @@ def test_data_without_labels_is_audited_for_samples_unlike_the_rest(
     ws.finish_dataset(dataset, readers.load(path, roles=roles, task="unsupervised"))
     app = open_page("audit")
     assert "Without labels there are no wrong ones to find" in texts(app)
+    assert "labels may be wrong" not in texts(app)
+    assert "label" not in str(app.selectbox(key=f"trusted_of_{dataset}").help)
+    assert "to see its outliers and duplicates" in texts(open_page("samples"))
     assert app.checkbox(key="method_dvgs_unlabelled").value
     _button(app, "Start audit").click().run()
     assert not app.exception

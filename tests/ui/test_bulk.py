@@ -110,6 +110,13 @@ def test_one_verdict_for_all_is_stored_under_the_name_and_undone(
     assert "bulk_undo" not in [button.key for button in app.button]
 
 
+def test_no_tooltip_of_the_button_lies_over_what_it_opens(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    (popover,) = [item.proto for item in _opened().main if item.type == "popover"]
+    assert popover.popover.label == "Judge 5 samples"
+    assert not popover.popover.help
+
+
 def test_nothing_is_stored_before_the_browser_has_said_who_reviews(
     ws: Workspace, tmp_path: Path
 ) -> None:

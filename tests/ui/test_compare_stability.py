@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appview import fresh_workspace, in_address, open_page, texts
+from appview import fresh_workspace, in_address, texts
 from audited import add_audited_table
 from compared import add_methods
+from comparing import add_compared, alts_of, labels_of, open_compare, pressed
 from scipy.stats import spearmanr
-from streamlit.testing.v1 import AppTest
 
 from dvaudit.store import RunKind, RunStatus, Workspace
 
@@ -24,38 +24,17 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
 @pytest.fixture
 def compared(ws: Workspace, tmp_path: Path) -> tuple[str, str]:
     """A table with an audit of three methods; the ids of both."""
-    dataset, run = add_audited_table(ws, tmp_path)
-    return dataset, add_methods(ws, run)
-
-
-def _open(tab: str = "Agreement", **query: str) -> AppTest:
-    app = open_page("compare", {"compare": tab, **query})
-    assert not app.exception
-    return app
-
-
-def _labels(app: AppTest) -> list[str]:
-    return [button.label for button in app.button]
-
-
-def _press(app: AppTest, label: str) -> AppTest:
-    pressed = next(button for button in app.button if button.label == label).click().run()
-    assert not pressed.exception
-    return pressed
-
-
-def _alts(app: AppTest) -> list[str]:
-    return [chart.proto.alt for chart in app.get("plotly_chart")]
+    return add_compared(ws, tmp_path)
 
 
 def test_standard_errors_become_rank_intervals(ws: Workspace, compared: tuple[str, str]) -> None:
-    app = _open("Stability")
+    app = open_compare("Stability")
     table = app.dataframe[0].value.set_index("Method")
     assert table.index.tolist() == ["kernel-loo", "cg-score", "el2n"]
     values = ws.run_samples(compared[1])["el2n.value"]
     assert table.loc["el2n", "Reliability"] == f"{1 - 0.05**2 / values.var():.3f}"
     assert table.loc[["kernel-loo", "cg-score"], "Reliability"].tolist() == ["-", "-"]
-    assert "30 most suspicious samples by el2n" in _alts(app)[0]
+    assert "30 most suspicious samples by el2n" in alts_of(app)[0]
     assert "No standard errors from kernel\\-loo, cg\\-score" in texts(app)
 
 
@@ -65,7 +44,7 @@ def test_other_seeds_are_compared_where_only_the_seed_differs(
     dataset, run = compared
     other = add_methods(ws, run, seed=5, error=None)
     frames = [ws.run_samples(one)["el2n.value"] for one in (run, other)]
-    app = _open("Stability", dataset=dataset, run=run)
+    app = open_compare("Stability", dataset=dataset, run=run)
     table = app.dataframe[0].value.set_index("Method")
     found = spearmanr(*frames).statistic
     assert table.loc["el2n", "Other seeds"] == f"{found:.2f} (audit {int(other[1:])})"
@@ -74,7 +53,7 @@ def test_other_seeds_are_compared_where_only_the_seed_differs(
 
 def test_an_audit_is_repeated_with_another_seed(ws: Workspace, compared: tuple[str, str]) -> None:
     dataset, run = compared
-    app = _press(_open("Stability", dataset=dataset, run=run), "Audit again with seed 1")
+    app = pressed(open_compare("Stability", dataset=dataset, run=run), "Audit again with seed 1")
     made = ws.runs(dataset, RunKind.AUDIT)[0]
     given = ws.run(run).params
     assert made.params["seed"] == 1
@@ -89,15 +68,17 @@ def test_a_repeat_is_followed_and_the_next_one_has_another_seed(
 ) -> None:
     dataset, run = compared
     add_methods(ws, run, seed=4)
-    assert "Audit again with seed 5" in _labels(_open("Stability", dataset=dataset, run=run))
+    assert "Audit again with seed 5" in labels_of(
+        open_compare("Stability", dataset=dataset, run=run)
+    )
     waiting = ws.add_run(dataset, RunKind.AUDIT, {**ws.run(run).params, "seed": 5})
-    app = _open("Stability", dataset=dataset, run=run)
+    app = open_compare("Stability", dataset=dataset, run=run)
     assert ": waiting for its turn" in texts(app)
-    assert not any(label.startswith("Audit again") for label in _labels(app))
+    assert not any(label.startswith("Audit again") for label in labels_of(app))
     assert ws.run(waiting).status is RunStatus.QUEUED
 
 
 def test_without_standard_errors_no_interval_is_drawn(ws: Workspace, tmp_path: Path) -> None:
     _, run = add_audited_table(ws, tmp_path)
     add_methods(ws, run, error=None)
-    assert not _alts(_open("Stability"))
+    assert not alts_of(open_compare("Stability"))

@@ -262,17 +262,23 @@ def test_preference_compares_the_newest_valuation_of_each_trusted_set(
     dataset = add_contributed(ws, tmp_path, people=5)
     add_valuation(ws, dataset, seed=1, trusted="the trusted set north (9 samples)")
     assert "One valuation so far" in texts(_open("Preference"))
-    add_valuation(ws, dataset, seed=2, trusted="the trusted set north (9 samples)")
-    add_valuation(ws, dataset, seed=3, trusted="the trusted set south (9 samples)")
+    north = add_valuation(ws, dataset, seed=2, trusted="the trusted set north (9 samples)")
+    south = add_valuation(ws, dataset, seed=3, trusted="the trusted set south (9 samples)")
     app = _open("Preference")
     table = app.dataframe[0].value
     assert list(table.columns) == [
         "Contributor",
-        "#3 shapley, south (9 samples)",
-        "#2 shapley, north (9 samples)",
+        f"Valuation {int(south[1:])}, shapley, south (9 samples)",
+        f"Valuation {int(north[1:])}, shapley, north (9 samples)",
         "Ranks apart",
     ]
-    assert sorted(table["#3 shapley, south (9 samples)"]) == [1, 2, 3, 4, 5]
+    assert sorted(table[f"Valuation {int(south[1:])}, shapley, south (9 samples)"]) == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
     app = app.multiselect[0].set_value([app.multiselect[0].value[0]]).run()
     assert "Choose two or more." in texts(app)
 
@@ -294,8 +300,13 @@ def test_the_history_lists_valuations_and_the_address_chooses(
     assert listed["Towards"].tolist() == [
         "d9999, which was removed", "checked", "a random part of this dataset", "second", "first",
     ]  # fmt: skip
-    assert "the trusted set first" in texts(_open(dataset=dataset, valuation=first))
-    assert "the trusted set second" in texts(_open(dataset=dataset, valuation="r9999"))
+    app = _open(dataset=dataset, valuation=first)
+    assert "the trusted set first" in texts(app)
+    assert not [item for item in app.warning if "address" in item.value]
+    app = _open(dataset=dataset, valuation="r9999")
+    assert "the trusted set second" in texts(app)
+    (warning,) = (item.value for item in app.warning if "address" in item.value)
+    assert "what this dataset does not have: valuation 'r9999'" in warning
 
 
 def test_names_are_shown_as_written(ws: Workspace, tmp_path: Path) -> None:

@@ -251,12 +251,35 @@ def test_without_labels_the_guessed_label_becomes_a_feature(ws: Workspace, tmp_p
     app = open_page("data", {"path": str(path)})
     app.segmented_control(key=f"import_task_{path}").set_value(Task.UNSUPERVISED).run()
     assert "Without labels 'kind' is a feature (categorical)." in texts(app)
+    (columns,) = [one.value for one in app.dataframe if "Role" in one.value]
+    shown = dict(zip(columns["Column"], columns["Role"], strict=True))
+    assert shown == {"width": "numeric", "height": "numeric", "kind": "categorical"}
     _button(app, "Import").click().run()  # type: ignore[attr-defined]
     (record,) = ws.datasets()
     assert record.task is Task.UNSUPERVISED
     assert "label" not in record.roles.values()
     data = readers.load(record.source, roles=record.roles, task=record.task)
     assert data.roles["kind"] == "categorical"
+
+
+def test_roles_that_were_set_stay_when_the_task_changes(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "trees.csv")
+    app = open_page("data", {"path": str(path)})
+    key, task = f"import_roles_{path}", app.segmented_control(key=f"import_task_{path}")
+
+    def roles() -> dict[str, str]:
+        (columns,) = [one.value for one in app.dataframe if "Role" in one.value]
+        return dict(zip(columns["Column"], columns["Role"], strict=True))
+
+    at = list(roles()).index("height")
+    app.session_state[key] = {
+        "edited_rows": {at: {"Role": "ignored"}}, "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    app.run()
+    task.set_value(Task.UNSUPERVISED).run()
+    assert roles() == {"width": "numeric", "height": "ignored", "kind": "categorical"}
+    task.set_value(Task.CLASSIFICATION).run()
+    assert roles() == {"width": "numeric", "height": "ignored", "kind": "label"}
 
 
 def test_data_without_labels_leads_to_an_audit_and_to_what_it_found(
@@ -267,6 +290,8 @@ def test_data_without_labels_leads_to_an_audit_and_to_what_it_found(
     ws.finish_dataset(dataset, readers.load(path, task="unsupervised"))
     app = open_page("data")
     assert "An audit finds duplicates and outliers" in texts(app)
+    assert "no labels · added" in texts(app).replace(r"\u00b7", "·")
+    assert {metric.label for metric in app.metric} == {"Samples", "Unreadable", "Exact duplicates"}
     assert _button(app, "Audit this data")
     assert list(app.dataframe[0].value) == ["id", "width", "height", "kind"]
     run = add_audit(ws, dataset)
@@ -309,7 +334,7 @@ def test_removing_asks_of_one_dataset_and_not_of_the_next(ws: Workspace, tmp_pat
     user = add_audit(ws, kept)
     used = ws.add_run(kept, RunKind.AUDIT, {"trusted": gone})
     app = open_page("data")
-    assert f"Audit #{int(used[1:])} of kept" in app.warning[0].value.replace("\\", "")
+    assert f"Audit {int(used[1:])} of kept" in app.warning[0].value.replace("\\", "")
     assert f"#{int(user[1:])} " not in app.warning[0].value
     assert _popover(app).endswith(f"remove_{gone}")
     app.button(key=f"remove_now_{gone}").click().run()

@@ -71,14 +71,16 @@ def test_without_an_audit_it_says_which_methods_to_run(ws: Workspace, tmp_path: 
     assert [button.label for button in app.button] == ["Go to Audit"]
 
 
-def test_data_without_labels_leads_back_to_data(ws: Workspace, tmp_path: Path) -> None:
+def test_data_without_labels_names_the_methods_that_train_on_it(
+    ws: Workspace, tmp_path: Path
+) -> None:
     path = write_table(tmp_path / "trees.csv", 4)
     roles = {"kind": "categorical"}
     dataset = ws.add_dataset("trees", path, copy=False, roles=roles, task="unsupervised")
     ws.finish_dataset(dataset, readers.load(path, roles=roles, task="unsupervised"))
     app = _open()
-    assert "This dataset has no labels" in texts(app)
-    assert [button.label for button in app.button] == ["Go to Data"]
+    assert "a method that trains a net: dvgs measures against trusted samples." in texts(app)
+    assert [button.label for button in app.button] == ["Go to Audit"]
 
 
 def test_an_audit_that_trained_nothing_says_so(ws: Workspace, tmp_path: Path) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from appview import add_audit, add_table, fresh_workspace, open_page, texts
+from appview import add_audit, add_table, fresh_workspace, open_page, texts, write_table
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
 
-from dvaudit import audits, patches
+from dvaudit import audits, patches, readers
 from dvaudit.core.decisions import Decision, Verdict
 from dvaudit.core.errors import UnreadableInputError
 from dvaudit.findings import CutBy, CutOff
@@ -55,6 +56,26 @@ def test_without_data_or_audit_the_page_says_what_to_do(ws: Workspace, tmp_path:
     assert "No finished audit yet" in texts(open_page("export"))
 
 
+def test_a_file_that_is_gone_is_written_anew_when_it_is_downloaded(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_audited_table(ws, tmp_path)
+    held: dict[str, Callable[[], bytes]] = {}
+
+    def keep(
+        place: object, label: str, *, data: Callable[[], bytes], key: str, **_: object
+    ) -> None:
+        held[key] = data
+
+    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.download_button", keep)
+    _prepare(open_page("export"), "corrections")
+    written = held["download_corrections"]()
+    (file,) = ws.exports.rglob("corrections.csv")
+    assert written == file.read_bytes()
+    shutil.rmtree(file.parent)  # as the exports of others do, of which the newest are kept
+    assert held["download_corrections"]() == written
+
+
 def test_without_verdicts_nothing_changes(ws: Workspace, tmp_path: Path) -> None:
     add_audited_table(ws, tmp_path)
     app = open_page("export")
@@ -91,6 +112,24 @@ def test_every_button_says_what_it_prepares(ws: Workspace, tmp_path: Path) -> No
         *("Prepare cleaned data", "Prepare corrections", "Prepare flagged rows"),
         *("Prepare patch", "Prepare report.html", "Prepare report.json"),
     ]
+
+
+def test_without_labels_there_are_no_corrections_to_take(ws: Workspace, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "bare.csv", rows=12)
+    roles = {"kind": "categorical", "width": "numeric", "height": "numeric"}
+    dataset = ws.add_dataset("bare", path, copy=True, roles=roles, task="unsupervised")
+    source = ws.dataset(dataset).source
+    ws.finish_dataset(dataset, readers.load(source, name="bare", roles=roles, task="unsupervised"))
+    run = add_audit(ws, dataset)
+    samples = ws.run_samples(run).assign(flagged=False, suggested_label=None)
+    unknown = {"rate": None, "low": None, "high": None, "how": "no labels"}
+    ws.save_findings(run, samples, {}, {"error_rate": unknown, "labelled": 0}, {})
+    app = open_page("export")
+    assert not app.exception
+    labels = [item.label for item in app.button if item.label.startswith("Prep")]
+    assert labels[:2] == ["Prepare cleaned data", "Prepare patch"]
+    assert "there are no corrections and no flagged rows to take away" in texts(app)
+    assert "corrections.csv" not in texts(app)
 
 
 def test_two_tabs_take_away_what_each_asked_for(ws: Workspace, tmp_path: Path) -> None:

@@ -100,6 +100,13 @@ def test_the_selection_queue_of_review_names_its_filters(ws: Workspace, tmp_path
     assert "Filters: Flagged, Label: oak" in texts(app)
 
 
+def test_a_sample_that_is_not_there_is_told_once(ws: Workspace, tmp_path: Path) -> None:
+    add_audited_table(ws, tmp_path)
+    app = open_page("samples", {"sample": "99"})
+    assert [toast.value for toast in app.toast] == ["There is no sample 99; this dataset has 30."]
+    assert not app.warning
+
+
 @pytest.mark.parametrize(
     ("key", "text", "said"),
     [
@@ -107,7 +114,6 @@ def test_the_selection_queue_of_review_names_its_filters(ws: Workspace, tmp_path
         ("page", "-1", "page '-1'"),
         ("page", "1200", "page 1,200, where the last one is 1"),
         ("size", "61", "number of samples a page '61'"),
-        ("sample", "99", "sample '99'"),
         ("with", "maps", "map 'maps'"),
         ("view", "nothing", "tab 'nothing'"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,8 +165,13 @@ def test_runs_are_listed_when_they_are_opened(ws: Workspace, tmp_path: Path) -> 
     app.session_state[f"runs_{dataset}"] = True
     app.run()
     assert "failed: no memory" in texts(app)
-    assert f"Audit #{int(run[1:])}" in links(app)
-    assert "/samples" in "/" + links(app)[f"Audit #{int(run[1:])}"]
+    assert f"Audit {int(run[1:])}" in links(app)
+    assert "/samples" in "/" + links(app)[f"Audit {int(run[1:])}"]
+
+
+def _audits(app: AppTest) -> list[str]:
+    """The labels of the links to audits, such as "Audit 3"."""
+    return [label for label in links(app) if re.fullmatch(r"Audit \d+", label)]
 
 
 def test_many_runs_are_cut_and_counted(ws: Workspace, tmp_path: Path) -> None:
@@ -175,9 +181,9 @@ def test_many_runs_are_cut_and_counted(ws: Workspace, tmp_path: Path) -> None:
     app = open_page("home")
     app.session_state[f"runs_{dataset}"] = True
     app.run()
-    assert len([label for label in links(app) if label.startswith("Audit #")]) == home_runs.MOST
+    assert len(_audits(app)) == home_runs.MOST
     press(app, "Show 3 more")
-    assert len([label for label in links(app) if label.startswith("Audit #")]) == home_runs.MOST + 3
+    assert len(_audits(app)) == home_runs.MOST + 3
 
 
 def test_renaming(ws: Workspace, tmp_path: Path) -> None:
@@ -221,9 +227,9 @@ def test_a_dataset_at_work_is_not_deleted(ws: Workspace, tmp_path: Path) -> None
     run = add_audit(ws, dataset, RunStatus.RUNNING)
     app = press(open_page("home"), "Delete")
     said = app.warning[0].value.replace("\\", "")
-    assert f"Audit #{int(run[1:])} is at work" in said
+    assert f"Audit {int(run[1:])} is at work" in said
     assert button(app, "Delete the dataset").disabled
-    press(app, f"Cancel Audit #{int(run[1:])}")
+    press(app, f"Cancel Audit {int(run[1:])}")
     assert ws.run(run).cancelling
     assert ws.queue.finish(run, ws.run(run).attempt, RunStatus.CANCELLED)
     app = press(open_page("home"), "Delete")
@@ -239,7 +245,7 @@ def test_work_on_other_data_that_uses_a_dataset_keeps_it(ws: Workspace, tmp_path
     app = open_page("home")
     app.button(key=f"Delete_{trusted}").click().run()
     said = texts(app).replace("\\", "")
-    assert f"Audit #{int(user[1:])}, of other data, uses it and waits for its turn" in said
+    assert f"Audit {int(user[1:])}, of other data, uses it and waits for its turn" in said
     assert button(app, "Delete the dataset").disabled
 
 
@@ -249,7 +255,7 @@ def test_work_that_begins_while_the_dialog_is_open_refuses(ws: Workspace, tmp_pa
     run = add_audit(ws, dataset, RunStatus.RUNNING)
     press(app, "Delete the dataset")
     said = app.error[0].value.replace("\\", "")
-    assert f"trees has work going on: Audit #{int(run[1:])}" in said
+    assert f"trees has work going on: Audit {int(run[1:])}" in said
     assert run not in said
     assert len(ws.datasets()) == 1
 
@@ -323,8 +329,7 @@ def test_deleting_a_trusted_set_names_the_audits_that_use_it(ws: Workspace, tmp_
     said = texts(app).replace("\\", "")
     name = ws.dataset(dataset).name
     assert (
-        f"1 run on other data used this as trusted samples: Audit #{int(user[1:])} of {name}"
-        in said
+        f"1 run on other data used this as trusted samples: Audit {int(user[1:])} of {name}" in said
     )
     assert "can no longer be asked about the trusted samples" in said
     app = open_page("home")
@@ -340,7 +345,7 @@ def test_deleting_an_audit_names_what_goes_with_it(ws: Workspace, tmp_path: Path
     app.run()
     assert "\n-\n" not in texts(app)
     app.button(key=f"delete_run_{run}").click().run()
-    assert f"1 run made from it goes with it: Pruning #{int(made[1:])}" in texts(app).replace(
+    assert f"1 run made from it goes with it: Pruning {int(made[1:])}" in texts(app).replace(
         "\\", ""
     )
     press(app, "Delete the run")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from appview import add_table, fresh_workspace, in_address, texts
+from appview import add_audit, add_table, fresh_workspace, in_address, texts
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from influence_page import asked_line, button_of, influence_table, open_influence
 from influential import add_influence, add_question
@@ -259,3 +259,18 @@ def test_a_question_to_another_audit_is_not_shown(ws: Workspace, audit: str) -> 
     assert not app.exception
     assert in_address(app, "question") == "new"
     assert "question" not in " ".join(item.value for item in app.warning)
+
+
+def test_an_audit_without_influence_names_the_question_it_was_asked(
+    ws: Workspace, audit: str
+) -> None:
+    asked, _ = add_question(ws, audit, OWN, rows=ROWS)
+    bare = add_audit(ws, ws.run(audit).dataset_id)
+    of = {"dataset": ws.run(audit).dataset_id}
+    app = open_influence(**of, run=bare, question=asked)
+    assert "This audit has no influence" in texts(app)
+    assert f"does not have: question '{asked}'" in app.warning[0].value
+    app = open_influence(**of, run=audit, question=asked)
+    app = app.selectbox(key="choose_run").set_value(bare).run()
+    assert not app.warning
+    assert "question" not in app.query_params

@@ -129,7 +129,7 @@ def test_runs_that_used_a_method_are_linked(ws: Workspace, tmp_path: Path) -> No
     dataset = add_table(ws, tmp_path)
     runs = [add_audit(ws, dataset, RunStatus.CANCELLED) for _ in range(12)]
     app = open_page("methods", {"method": "kernel-loo"})
-    assert f"Audit #{int(runs[-1][1:])}" in link_labels(app)
+    assert f"Audit {int(runs[-1][1:])}" in link_labels(app)
     assert "2 earlier runs more" in texts(app)
     assert "None in this workspace yet" in texts(open_page("methods", {"method": "dvgs"}))
 

@@ -172,7 +172,7 @@ def test_an_address_opens_the_same_order_and_cut(
     gone = round(MOST * 4 / STEPS * ROWS)
     assert _figures(app)["Removed"][0] == str(gone)
     assert shown["cuts"][4]["figures"][0] == f"{gone} samples, {gone / ROWS:.1%}"
-    assert "link may be mistyped" not in texts(app)
+    assert "does not have" not in texts(app)
     app = app.segmented_control(key="pruning_series").set_value("lowest-first").run()
     assert not app.exception
     assert in_address(app, "series") == "lowest-first"
@@ -186,9 +186,27 @@ def test_a_cut_that_is_not_there_falls_back_to_the_best(
     line = mean_line(ws.run_table(pruned[2], "curves"), Series.LOWEST)
     assert _chart(app)["cut"] == best_cut(line)
     said = " ".join(item.value for item in app.warning).replace("\\", "")
-    assert "There is no pruning 'r9999' of this audit" in said
-    assert "no order 'sideways'" in said
-    assert f"no cut '{cut}', only 0 to {STEPS}" in said
+    assert "what this audit does not have: pruning 'r9999'" in said
+    assert "what this pruning does not have: order 'sideways'" in said
+    assert f"cut '{cut}', which goes from 0 to {STEPS}" in said
+
+
+def test_a_pruning_of_another_audit_is_named_but_not_one_left_behind(
+    ws: Workspace, tmp_path: Path, pruned: tuple[str, str, str]
+) -> None:
+    (tmp_path / "more").mkdir()
+    other, audit = add_audited_table(ws, tmp_path / "more")
+    know_features(ws, audit)
+    app = _open(dataset=other, run=audit, pruning=pruned[2])
+    assert "Nothing pruned yet" in texts(app)
+    assert f"does not have: pruning '{pruned[2]}'" in texts(app)
+    app = _open(dataset=pruned[0], run=pruned[1], pruning=pruned[2], cut="4")
+    app = app.selectbox(key="choose_dataset").set_value(other).run()
+    assert "Nothing pruned yet" in texts(app)
+    assert not {"pruning", "cut"} & set(app.query_params)
+    for _ in range(2):
+        assert "does not have" not in texts(app)
+        app = app.run()
 
 
 def test_a_window_tells_which_stretch_is_removed(

@@ -181,11 +181,35 @@ def test_what_was_just_decided_stays_to_go_back_to(
     dataset, run = add_audited_table(ws, tmp_path)
     app = _page()
     ws.decide(dataset, "0", Verdict.KEEP)
-    progress = Progress(ack=("e1",), anchor=0, here=frozenset({0}))
-    app.session_state[f"review_{run}_progress"] = progress
+    key = f"review_{run}_progress"
+    opened = app.session_state[key]
+    app.session_state[key] = replace(opened, ack=("e1",), anchor=0, here=frozenset({0}))
     app.run()
     assert [item.position for item in sent[-1].items] == [0, 1, 2]
     assert (sent[-1].ack, sent[-1].done) == (("e1",), 1)
+    app.selectbox(key="queue_chosen").set_value("disagreement").run()
+    app.selectbox(key="queue_chosen").set_value("suspicion").run()
+    assert [item.position for item in sent[-1].items] == [1, 2]  # opened anew
+
+
+def test_each_queue_has_a_name_and_its_switches_do_not_change_it(
+    ws: Workspace, tmp_path: Path, sent: list[Window]
+) -> None:
+    add_audited_table(ws, tmp_path)
+    app = _page()
+    names = [sent[-1].queue]
+    app.toggle(key="review_every").set_value(True).run()
+    assert sent[-1].queue == names[0]
+    for query in (
+        {"queue": "class", "queue_class": "elm"},
+        {"queue": "class", "queue_class": "oak"},
+        {"queue": "mine"},
+    ):
+        app = open_page("review", query)
+        names.append(sent[-1].queue)
+    app.text_input(key="reviewer_name").set_value("bob").run()
+    names.append(sent[-1].queue)
+    assert len(set(names)) == 5
 
 
 def test_when_all_is_reviewed_the_page_leads_to_export(ws: Workspace, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from dvaudit.store import RunKind, RunStatus, Workspace
 from dvaudit.ui.map_colours import FLAGGED, HIDDEN, LABEL, VERDICT, coloured, colourings, hidden_but
 from dvaudit.ui.ranking import Codes, Columns
 from dvaudit.ui.sample_facts import class_order, value_table
-from dvaudit.ui.samples_charts import class_counts, pair_table, pair_texts, toggled
+from dvaudit.ui.samples_charts import class_counts, pair_table, pair_texts
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_each_chart_is_drawn(ws: Workspace, tmp_path: Path, chart: str) -> None:
     add_audited_table(ws, tmp_path)
     app = open_page("samples", {"chart": chart, "class": "elm", "range": "margin~-9~9"})
     assert not app.exception
-    wording = {"values": "Drag to choose", "classes": "Drag over bars", "pairs": "Choose a pair"}
+    wording = {"values": "Drag to choose", "classes": "Click a class", "pairs": "Choose a pair"}
     assert wording[chart] in texts(app)
 
 
@@ -231,7 +231,7 @@ def test_a_region_of_the_map_filters(ws: Workspace, tmp_path: Path, add: object)
     assert "Region of the map" in labels(app)
 
 
-def test_samples_without_labels_are_listed_by_their_values(ws: Workspace, tmp_path: Path) -> None:
+def test_samples_without_labels_are_listed_outliers_first(ws: Workspace, tmp_path: Path) -> None:
     path = write_table(tmp_path / "bare.csv", rows=12)
     roles = {"kind": "categorical", "width": "numeric", "height": "numeric"}
     dataset = ws.add_dataset("bare", path, copy=True, roles=roles, task="unsupervised")
@@ -243,6 +243,8 @@ def test_samples_without_labels_are_listed_by_their_values(ws: Workspace, tmp_pa
     samples["suspicion_rank"] = pd.array([None] * 12, dtype="Int64")
     samples[["flagged", "suggested_label", "margin"]] = [False, None, np.nan]
     samples["dvgs.value"] = [float(at * 5 % 12) for at in range(12)]
+    samples["outlier_score"] = [float(at * 7 % 12) for at in range(12)]
+    samples["outlier"] = samples["outlier_score"] > 9
     no_duplicates = pd.DataFrame({"group": pd.Series([], dtype=int), "conflict": False})
     unknown = {"rate": None, "low": None, "high": None, "how": "no labels"}
     counts = {"duplicate_conflicts": 0, "duplicate_groups": 0, "outliers": 0}
@@ -256,8 +258,9 @@ def test_samples_without_labels_are_listed_by_their_values(ws: Workspace, tmp_pa
     ws.save_findings(run, samples, {"duplicates": no_duplicates}, summary, near, arrays)
     app = open_page("samples", {"with": "map", "sample": "3"})
     assert not app.exception
-    assert ids(app) == ["0", "5", "10", "3", "8", "1", "6", "11", "4", "9", "2", "7"]
-    assert "the least useful first" in texts(app)
+    farthest = ["5", "10", "3", "8", "1", "6", "11", "4", "9", "2", "7", "0"]
+    assert ids(app) == farthest
+    assert "the farthest from all others first" in texts(app)
     rows = rows_of(app)
     assert rows is not None
     assert not {"Rank", "Given", "Suggested", "Finding", "Verdict"} & set(rows)
@@ -270,14 +273,26 @@ def test_samples_without_labels_are_listed_by_their_values(ws: Workspace, tmp_pa
     app = open_page("samples")
     rows = rows_of(app)
     assert rows is not None
-    assert rows["Rank"].tolist() == list(range(1, 13))
-    assert "Given" not in rows
-    assert app.selectbox(key="filter_column").options[0] == "Usefulness"
-    assert app.segmented_control(key="filter_least").options[0] == "Least useful"
-    app = open_page("samples", {"sort": "outlier_score"})
+    assert ids(app) == farthest  # what the method found useful is no reason to look at it last
+    assert rows["Distance to others"].tolist() == [float(at) for at in range(11, -1, -1)]
+    assert not {"Rank", "Given"} & set(rows)
+    assert app.selectbox(key="filter_column").options == ["Distance to others", "Value by dvgs"]
     assert app.segmented_control(key="filter_least").options[0] == "Farthest"
+    app = open_page("samples", {"sort": "dvgs.value"})
+    assert ids(app) == ["0", "5", "10", "3", "8", "1", "6", "11", "4", "9", "2", "7"]
+    assert app.segmented_control(key="filter_least").options[0] == "Least useful"
+    app = open_page("samples", {"show": "outliers"})
+    assert ids(app) == farthest[:2]
     for page in ("audit", "home"):
         assert "0 outliers and 0 groups of duplicates" in texts(open_page(page))
+    for page in ("review", "export"):
+        app = open_page(page)
+        assert not app.exception
+        assert "utliers and duplicates are on the Samples page" in texts(app)
+        assert "Go to Samples" in labels(app)
+        assert not {"Go to Data", "Review samples"} & set(labels(app))
+    assert "This data has no labels, so nothing is flagged" in texts(app)
+    assert "cut-off on the Samples page" not in texts(app)
 
 
 # The parts without a page
@@ -312,12 +327,6 @@ def test_classes_are_counted_in_the_order_of_their_names() -> None:
     sizes, marked = class_counts(COLUMNS, ("z", "y", "x", "unused"), MARKED)
     assert list(sizes.items()) == [("z", 1), ("y", 2), ("x", 2)]
     assert marked == {"z": 1, "y": 0, "x": 1}
-
-
-def test_a_click_on_a_chosen_class_takes_it_away() -> None:
-    assert toggled((), ["a"]) == ("a",)
-    assert toggled(("a", "b"), ["a"]) == ("b",)
-    assert toggled(("a",), ["a", "b", "c"]) == ("a", "b", "c")
 
 
 @pytest.mark.parametrize("dark", [False, True])

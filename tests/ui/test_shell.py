@@ -133,7 +133,7 @@ def test_sidebar_texts_are_short_and_their_help_is_whole(ws: Workspace, tmp_path
     run = add_audit(ws, add_table(ws, tmp_path, name))
     app = open_page("data")
     box = app.sidebar.selectbox(key="choose_run")
-    assert box.options == [f"#{int(run[1:])}, just now"]
+    assert box.options == [f"Audit {int(run[1:])}, just now"]
     assert "kernel" in box.help
     assert app.sidebar.selectbox(key="choose_dataset").help == f"{name} \\(30\\)"
 

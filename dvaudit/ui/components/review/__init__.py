@@ -106,6 +106,7 @@ class Window:
         named: `reviewer` is what was said in this session, be it nobody. Otherwise the name that
             the browser kept goes with each event; Python learns of it by another way, later.
         personal: the queue is another one for each reviewer.
+        queue: names the queue; another one begins at its first sample to judge.
     """
 
     items: Sequence[Item]
@@ -128,6 +129,7 @@ class Window:
     reviewer: str = ""
     named: bool = False
     personal: bool = False
+    queue: str = ""
 
 
 def review(window: Window, *, key: str, on_events: Callable[[], None]) -> None:

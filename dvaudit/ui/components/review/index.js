@@ -15,11 +15,7 @@ class Review {
     this.trail = []
     this.early = []
     this.body = new Body(root, (text) => this.hint(text))
-    this.cursor = null
-    this.past = null
-    this.jump = null
-    this.outbox = null
-    this.firstUnsent = null
+    this.cursor = this.past = this.jump = this.outbox = this.firstUnsent = null
     this.onKey = (event) => this.key(event)
     this.onLeave = () => this.flush()
     document.addEventListener('keydown', this.onKey)
@@ -65,6 +61,11 @@ class Review {
     this.reviewer = sitter(data)
     if (!this.out.length) this.firstUnsent = null
     this.index = new Map(this.data.items.map((item, at) => [item.position, at]))
+    if (data.queue !== this.queue) {
+      this.queue = data.queue
+      this.cursor = this.past = null
+      this.early = []  // typed for samples of the queue before
+    }
     if (data.jump && data.jump.number !== this.jump) {
       this.jump = data.jump.number
       if (this.index.has(data.jump.position)) this.cursor = data.jump.position
