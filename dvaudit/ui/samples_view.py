@@ -42,7 +42,7 @@ SIZES = ("60", "120", "200")
 SHOWN_FEATURES = 16
 VIEW, VIEWS = "view", ("samples", "duplicates", "classes", "training", "verdicts")
 WITH_MAP, AS, SIZE = "with", "as", "size"
-_CLOSED, _OPENED, _OPENED_FROM = "sample_closed", "samples_opened", "sample_opened_from"
+_CLOSED, _OPENED_FROM = "sample_closed", "sample_opened_from"
 _OFF, _ON, _PICTURES, _ROWS = "list", "map", "pictures", "rows"
 FINDING_WORDS = {Finding.MISLABELLED: "Looks mislabelled", Finding.ATYPICAL: "Atypical"}
 
@@ -330,7 +330,6 @@ def sample_table(
         rows = st.session_state[key]["selection"]["rows"]
         if rows and 0 <= rows[0] < len(chosen):
             st.session_state[_OPENED_FROM] = key
-            st.session_state[_OPENED] = st.session_state.get(_OPENED, 0) + 1
             open_sample(chosen[rows[0]])
 
     with st.container(gap=None):
@@ -349,8 +348,7 @@ def sample_table(
             alt=f"{name}, one per row; choosing a row opens it",
         )
         here = st.session_state.get(_OPENED_FROM, key) == key
-        opened = st.session_state.get(_OPENED, 0) if here else 0
-        focus_back(opened=opened, times=closed_sample()[0], here=here, key=f"{key}_focus")
+        focus_back(times=closed_sample()[0], here=here, key=f"{key}_focus")
     how_to_choose()
 
 

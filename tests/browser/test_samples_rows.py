@@ -51,25 +51,6 @@ def test_a_row_is_opened_and_left_by_keys(page: Page, app: LiveApp) -> None:
     expect(dialog.get_by_text(f"63 of {ROWS} samples")).to_be_visible()
 
 
-def test_the_same_row_opens_again(page: Page, app: LiveApp) -> None:
-    page.goto(f"{app.address}/samples")
-    settle(page)
-    expect(page.get_by_text("Tick a row to open it. By keyboard: arrow keys")).to_be_visible()
-    table = page.locator(".st-key-rows .dvn-scroller")
-    dialog = page.get_by_role("dialog")
-    table.click(position={"x": 200, "y": 35 * 3 + 18})
-    for _ in range(2):
-        page.keyboard.press("Shift+Space")
-        expect(dialog.get_by_text(f"3 of {ROWS} samples")).to_be_visible()
-        closed_by_escape(page)
-        settle(page)
-    for _ in range(2):
-        table.click(position={"x": 12, "y": 35 * 3 + 18})
-        expect(dialog.get_by_text(f"3 of {ROWS} samples")).to_be_visible()
-        closed_by_escape(page)
-        settle(page)
-
-
 def test_a_sample_of_a_link_leaves_the_focus_to_the_table(page: Page, app: LiveApp) -> None:
     page.goto(f"{app.address}/samples?sample=2")
     dialog = page.get_by_role("dialog")

@@ -1,4 +1,4 @@
-"""Unticks the row of the table beside it that opened a dialog, and hands the focus back after."""
+"""Hands the focus back to the table beside it, once a dialog opened from there has closed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ _focus = st.components.v2.component(
 )
 
 
-def focus_back(*, opened: int, times: int, here: bool, key: str) -> None:
+def focus_back(*, times: int, here: bool, key: str) -> None:
     """Give the table in the same container the focus where a closed dialog lost it.
 
     Args:
-        opened: rows of this table opened so far; the tick of a row goes when it goes up.
         times: dialogs closed so far; the focus comes back when it goes up.
         here: the last of them was not opened from elsewhere on the page.
     """
-    _focus(key=key, data={"opened": opened, "times": times, "here": here})
+    _focus(key=key, data={"times": times, "here": here})
