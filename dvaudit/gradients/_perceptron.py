@@ -28,10 +28,12 @@ class Activation:
         forward: from a layer of the kind and its input to its output.
         backward: from the layer, the gradient at its output, its input and its output to the
             gradient at its input, which may take the other's place.
+        over: writes the output over the input; for those whose backward needs no input.
     """
 
     forward: Callable[[Any, Tensor], Tensor]
     backward: Callable[[Any, Tensor, Tensor, Tensor], Tensor]
+    over: Callable[[Tensor], Tensor] | None = None
 
 
 def mish(inputs: Tensor) -> Tensor:
@@ -69,14 +71,17 @@ ACTIVATIONS: dict[type[nn.Module], Activation] = {
         lambda _, delta, before, after: _aten.threshold_backward.grad_input(
             delta, after, 0, grad_input=delta
         ),
+        torch.relu_,
     ),
     nn.Tanh: Activation(
         lambda _, inputs: inputs.tanh(),
         lambda _, delta, before, after: _aten.tanh_backward(delta, after),
+        torch.tanh_,
     ),
     nn.Sigmoid: Activation(
         lambda _, inputs: inputs.sigmoid(),
         lambda _, delta, before, after: _aten.sigmoid_backward(delta, after),
+        torch.sigmoid_,
     ),
     nn.SiLU: Activation(
         lambda _, inputs: functional.silu(inputs),
@@ -142,13 +147,20 @@ class Perceptron:
     def forward(self, inputs: Tensor, point: Mapping[str, Tensor] | None = None) -> list[Tensor]:
         """Return the inputs of each layer, and the outputs of the last.
 
+        An activation that can be is written over a Linear layer's outputs, which no one else
+        needs: on small nets the memory takes as long as the arithmetic.
+
         Args:
             point: values of parameters by name, in place of the net's own.
         """
         found, there = [inputs], point or {}
+        own = False
         with torch.no_grad():
             for name, layer in self.layers.items():
-                found.append(_output(name, layer, found[-1], there))
+                kind = ACTIVATIONS.get(type(layer)) if own else None
+                over = kind.over if kind else None
+                found.append(over(found[-1]) if over else _output(name, layer, found[-1], there))
+                own = isinstance(layer, nn.Linear)
         return found
 
     def backward(

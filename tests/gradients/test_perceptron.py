@@ -48,7 +48,7 @@ def _seen(net: nn.Module) -> nn.Module:
 def test_an_activation_and_its_slope_are_those_of_torch(
     kind: type[nn.Module], dtype: torch.dtype
 ) -> None:
-    layer, inputs = kind().eval(), LINE.to(dtype).requires_grad_()
+    layer, inputs = kind().eval(), LINE.to(dtype, copy=True).requires_grad_()
     expected = layer(inputs)
     delta = torch.linspace(-2, 2, len(LINE), dtype=dtype)
     (slope,) = torch.autograd.grad(expected, inputs, delta)
@@ -58,6 +58,31 @@ def test_an_activation_and_its_slope_are_those_of_torch(
     loose = {torch.float32: 2e-6, DOUBLE: 1e-14}[dtype]
     torch.testing.assert_close(found, expected.detach(), rtol=loose, atol=loose)
     torch.testing.assert_close(back, slope, rtol=loose, atol=loose)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if ACTIVATIONS[kind].over])
+def test_an_activation_may_be_written_over_its_input(kind: type[nn.Module]) -> None:
+    layer, inputs = kind().eval(), LINE.double()
+    expected, known = layer(inputs), ACTIVATIONS[kind]
+    over = known.over
+    assert over is not None
+    found, delta = over(inputs), torch.ones_like(inputs)
+    assert found.data_ptr() == inputs.data_ptr()
+    torch.testing.assert_close(found, expected, rtol=1e-14, atol=1e-14)
+    slope = known.backward(layer, delta.clone(), found, found)
+    before = known.backward(layer, delta.clone(), LINE.double(), expected)
+    assert torch.equal(slope, before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_forward_pass_leaves_its_inputs_as_they_are(kind: type[nn.Module]) -> None:
+    net = nn.Sequential(kind(), nn.Linear(6, 4), kind(), kind()).double().eval()
+    plain, inputs = Perceptron.of(net, torch.zeros(1, 6)), torch.randn(5, 6, dtype=DOUBLE)
+    assert plain is not None
+    before = inputs.clone()
+    passed = plain.forward(inputs)
+    assert torch.equal(inputs, before)
+    torch.testing.assert_close(passed[-1], net(inputs).detach(), rtol=1e-12, atol=1e-12)
 
 
 def test_mish_keeps_infinities_apart() -> None:
