@@ -86,9 +86,9 @@ def phases(seeds: int) -> None:
     mean = np.mean(tenths, axis=0)
     write_lines(
         FIGURES / "dvemb_phases.svg",
-        "Data Value Embedding: mean |influence| / rate over a run",
+        "Data Value Embedding: influence over a run",
         "tenth of the run",
-        "1",
+        "mean |influence| / learning rate",
         {"mean of the seeds": (list(range(1, 11)), [float(value) for value in mean])},
     )
     said = " ".join(f"{value:.2e}" for value in mean)

@@ -61,6 +61,11 @@ def texts(app: AppTest) -> str:
     return "\n".join(str(item.value) for kind in kinds for item in getattr(app, kind))
 
 
+def figures(app: AppTest) -> dict[str, str]:
+    """Return the shown figures by their labels."""
+    return {metric.label: metric.value for metric in app.metric}
+
+
 def in_address(app: AppTest, key: str) -> str | None:
     """The value of a query parameter; AppTest gives a text or a list, depending on who set it."""
     value = app.query_params.get(key)

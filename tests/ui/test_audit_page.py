@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from appview import (
     add_audit,
     add_table,
     findings_of,
-    fresh_workspace,
     in_address,
     open_page,
     texts,
@@ -27,12 +25,6 @@ from dvaudit.ui.auditing import total_cost
 from dvaudit.ui.following import left_text
 from dvaudit.ui.history import headline, share_text
 from dvaudit.ui.words import duration
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _button(app: AppTest, label: str) -> object:

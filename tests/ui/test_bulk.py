@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
-from appview import fresh_workspace, texts
+from appview import texts
 from audited import WRONG, add_audited_numbers, add_audited_table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,12 +51,6 @@ def test_the_numbers_are_said() -> None:
 
 
 # Drawn
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _script() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from appview import (
     APP,
     add_audit,
     add_table,
-    fresh_workspace,
     in_address,
     texts,
     write_table,
@@ -31,12 +29,6 @@ from dvaudit.findings import Plant
 from dvaudit.store import RunKind, RunStatus, Workspace
 
 TABS = ("Agreement", "Disagreements", "Self-test", "Stability")
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appview import fresh_workspace, in_address, texts
+from appview import in_address, texts
 from audited import add_audited_table
 from compared import add_methods
 from comparing import add_compared, alts_of, labels_of, open_compare, pressed
 from scipy.stats import spearmanr
 
 from dvaudit.store import RunKind, RunStatus, Workspace
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from appview import APP, add_table, fresh_workspace, in_address, open_page, texts, write_table
+from appview import APP, add_table, in_address, open_page, texts, write_table
 from streamlit.testing.v1 import AppTest
 from valued import KAPPA, add_contributed, add_valuation
 
@@ -21,12 +20,6 @@ from dvaudit.store import RunKind, RunStatus, Workspace
 from dvaudit.ui import contributors_maths as maths
 from dvaudit.ui import contributors_tables
 from dvaudit.ui.words import shortened
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _labels(app: AppTest) -> list[str]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from appview import add_audit, add_table, fresh_workspace, in_address, open_page, texts, write_table
+from appview import (
+    add_audit,
+    add_table,
+    in_address,
+    open_page,
+    texts,
+    write_table,
+)
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -19,12 +25,6 @@ from dvaudit.core.dataset import Task
 from dvaudit.store import DatasetStatus, RunKind, RunStatus, Workspace
 from dvaudit.ui import glance, health, importing
 from dvaudit.ui.words import plain
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _button(app: AppTest, label: str) -> object:

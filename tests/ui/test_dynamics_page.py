@@ -6,14 +6,13 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from appview import APP, add_table, fresh_workspace, in_address, open_page, texts, write_table
+from appview import APP, add_table, in_address, open_page, texts, write_table
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
 from traced import add_audit_at_work, add_trace, told
@@ -24,12 +23,6 @@ from dvaudit.findings import CutBy, CutOff
 from dvaudit.store import RunStatus, Workspace
 from dvaudit.ui import dynamics_maths as maths
 from dvaudit.ui import dynamics_samples, dynamics_view
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

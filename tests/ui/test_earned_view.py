@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from appview import fresh_workspace, texts
+from appview import texts
 from audited import add_audited_numbers, add_audited_table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,12 +29,6 @@ from dvaudit.ui.earned_charts import (
 from dvaudit.ui.earned_words import figures, first_words, rows, verdict_words
 
 METHODS = ErrorRate(0.1, 0.05, 0.15, "made up")
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _panel() -> None:

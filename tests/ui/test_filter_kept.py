@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appview import fresh_workspace, in_address, open_page, texts
+from appview import in_address, open_page, texts
 from audited import add_audited_pictures, add_audited_table
 from compared import add_methods
 from streamlit.testing.v1 import AppTest
 
 from dvaudit.store import Workspace
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def by_menu(app: AppTest, page: str) -> None:

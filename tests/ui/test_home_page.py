@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import streamlit as st
-from appview import add_audit, add_table, fresh_workspace, open_page, texts, write_table
+from appview import add_audit, add_table, figures, open_page, texts, write_table
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
@@ -16,12 +15,6 @@ from streamlit.testing.v1.element_tree import Button
 from dvaudit import audits, readers, sample
 from dvaudit.store import DatasetStatus, RunKind, RunStatus, Workspace
 from dvaudit.ui import home_cards, home_runs
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def add_importing(ws: Workspace, folder: Path, status: RunStatus, error: str | None = None) -> str:
@@ -45,10 +38,6 @@ def links(app: AppTest) -> dict[str, str]:
         if element.type == "page_link":
             found[element.proto.label] = f"{element.proto.page}?{element.proto.query_string}"
     return found
-
-
-def figures(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def button(app: AppTest, label: str) -> Button:

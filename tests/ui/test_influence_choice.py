@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from appview import add_table, fresh_workspace, in_address, texts
+from appview import add_table, in_address, texts
 from audited import add_audited_numbers, add_audited_table
 from influence_page import asked_line, button_of, offered_ids, open_influence
 from influential import add_influence
@@ -17,12 +16,6 @@ from dvaudit import audits
 from dvaudit.store import Workspace
 from dvaudit.ui import influence_data as data
 from dvaudit.ui.influence_data import Order, QueryFilter, Scope
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from appview import add_audit, add_table, fresh_workspace, in_address, texts
+from appview import add_audit, add_table, in_address, texts
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from influence_page import asked_line, button_of, influence_table, open_influence
 from influential import add_influence, add_question
@@ -21,12 +20,6 @@ from dvaudit.store import RunKind, RunStatus, Workspace
 
 ROWS = pd.DataFrame({"width": [1.5, 2.5, 3.5], "height": [9.0, 8.0, 7.0]})
 OWN = {"0": "elm", "1": "oak", "2": "elm"}
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

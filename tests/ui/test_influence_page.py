@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from appview import (
     APP,
     add_audit,
     add_table,
-    fresh_workspace,
     in_address,
     texts,
     write_table,
@@ -27,12 +25,6 @@ from dvaudit import audits, readers
 from dvaudit.store import RunStatus, Workspace
 
 COLOURS = ("#0f766e", "#d97706")
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

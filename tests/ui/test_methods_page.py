@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appview import add_audit, add_table, fresh_workspace, in_address, open_page, texts
+from appview import add_audit, add_table, in_address, open_page, texts
 from audited import add_audited_numbers
 from streamlit.testing.v1 import AppTest
 
@@ -21,12 +20,6 @@ from dvaudit.valuators import Level, ValuatorInfo
 
 INFOS = {info.name: info for info in valuators.describe()}
 each_method = pytest.mark.parametrize("name", INFOS)
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def link_labels(app: AppTest) -> list[str]:

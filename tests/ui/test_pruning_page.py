@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from appview import (
     add_audit,
     add_table,
-    fresh_workspace,
     in_address,
     open_page,
     texts,
@@ -34,12 +32,6 @@ from dvaudit.ui.pruning_cut import Cut, dropped_csv
 from dvaudit.ui.pruning_maths import best_cut, loss_at, mean_line
 
 ROWS = 30
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

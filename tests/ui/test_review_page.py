@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from appview import add_table, fresh_workspace, in_address, open_page, texts
+from appview import add_table, in_address, open_page, texts
 from audited import WRONG, add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
 
@@ -25,12 +24,6 @@ from dvaudit.ui.queue_choice import open_queue
 from dvaudit.ui.review_events import Progress
 from dvaudit.ui.review_queue import Kind, State, state_of
 from dvaudit.ui.review_view import AHEAD, BEHIND, window_bounds
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from appview import fresh_workspace, open_page, texts
+from appview import open_page, texts
 from audited import WRONG, add_audited_table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,12 +144,6 @@ def test_what_is_left_of_a_queue_is_what_it_asks_about(
 
 
 # The page
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from appview import fresh_workspace, texts
+from appview import texts
 from audited import add_audited_table
 from streamlit.testing.v1 import AppTest
 
@@ -21,12 +20,6 @@ from dvaudit.ui.review_events import Progress, apply
 from dvaudit.ui.review_view import _lost, _Verdicts
 
 TAB, OTHER = "0a1b2c3d", "9f8e7d6c"
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 class Desk:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appview import fresh_workspace, in_address, open_page, texts
+from appview import in_address, open_page, texts
 from audited import add_audited_table
 from streamlit.testing.v1 import AppTest
 
@@ -18,12 +17,6 @@ from dvaudit.store import Workspace
 from dvaudit.ui.agreement_view import kappa_text
 from dvaudit.ui.names import LONGEST, tidy
 from dvaudit.ui.pace import pace_words
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _tab(name: str) -> AppTest:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from appview import fresh_workspace, open_page
+from appview import open_page
 from audited import add_audited_table
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from dvaudit.core.decisions import Verdict
 from dvaudit.store import Workspace
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _button(app: AppTest, label: str) -> Button:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from appview import fresh_workspace, open_page, texts
+from appview import open_page, texts
 from audited import WRONG, add_audited_numbers, add_audited_table
 from streamlit.testing.v1 import AppTest
 
 from dvaudit.store import Workspace
 from dvaudit.ui.samples_charts import chosen_classes, chosen_range
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def given(app: AppTest) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from appview import add_audit, fresh_workspace, in_address, open_page, texts, write_table
+from appview import add_audit, in_address, open_page, texts, write_table
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
 
@@ -20,12 +19,6 @@ from dvaudit.ui.map_colours import FLAGGED, HIDDEN, LABEL, VERDICT, coloured, co
 from dvaudit.ui.ranking import Codes, Columns
 from dvaudit.ui.sample_facts import class_order, value_table
 from dvaudit.ui.samples_charts import class_counts, pair_table, pair_texts
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def ids(app: AppTest) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from appview import add_table, fresh_workspace, in_address, open_page, texts
+from appview import add_table, in_address, open_page, texts
 from audited import (
     WRONG,
     add_audited_numbers,
@@ -23,12 +22,6 @@ from dvaudit.findings import CutBy, CutOff
 from dvaudit.store import Workspace
 from dvaudit.ui.sample_facts import cell_text, cells, number_text, verdict_text
 from dvaudit.ui.words import plain
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _rows(app: AppTest) -> pd.DataFrame:

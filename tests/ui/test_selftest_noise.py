@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from appview import add_table, fresh_workspace, open_page, texts
+from appview import add_table, open_page, texts
 from audited import add_audited_pictures
 from compared import add_selftest
 from streamlit.testing.v1 import AppTest
 
 from dvaudit import audits
 from dvaudit.store import Workspace
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 def _open() -> AppTest:

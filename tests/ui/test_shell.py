@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from appview import (
     APP,
     add_audit,
     add_table,
-    fresh_workspace,
     in_address,
     open_page,
     texts,
@@ -25,12 +23,6 @@ from dvaudit.ui import shell
 
 PAGES = tuple(name for section in shell.PAGES.values() for name, *_ in section)
 WITHOUT_DATA = ("home", "data", "methods")  # what they show without a dataset is their own
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("page", [name for name in PAGES if name not in WITHOUT_DATA])

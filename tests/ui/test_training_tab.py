@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from appview import APP, fresh_workspace, open_page, texts
+from appview import APP, open_page, texts
 from audited import add_audited_numbers, add_audited_table
 from streamlit.testing.v1 import AppTest
 from trained import EPOCHS, add_training, describe_features, made_up_groups, made_up_windows
@@ -24,12 +23,6 @@ from dvaudit.store import RunKind, RunStatus, Workspace
 from dvaudit.ui import training_charts as charts
 
 BACKGROUND = {False: "#ffffff", True: "#0b1220"}  # of .streamlit/config.toml
-
-
-@pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with fresh_workspace(tmp_path, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.fixture
