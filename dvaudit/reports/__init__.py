@@ -14,7 +14,7 @@ from dvaudit.reports.files import (
 from dvaudit.reports.folder import write_all, write_html
 from dvaudit.reports.html import render_html
 from dvaudit.reports.report_json import report_json, write_report_json
-from dvaudit.reports.sections import LEAST_SHOWN, MOST_SHOWN, Choice, Section, chosen
+from dvaudit.reports.sections import LEAST_SHOWN, MOST_SHOWN, Choice, Section, chosen, sections_of
 from dvaudit.reports.types import SCHEMA_VERSION, Report
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "guarded",
     "render_html",
     "report_json",
+    "sections_of",
     "unguarded",
     "write_all",
     "write_audit_json",

@@ -26,7 +26,7 @@ from dvaudit.reports.listed import (
     top_samples,
 )
 from dvaudit.reports.parts import MINUS, curves_part, effects_part, moment, people_part, signed
-from dvaudit.reports.sections import Choice, Section
+from dvaudit.reports.sections import Choice, Section, sections_of
 from dvaudit.reports.types import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -58,7 +58,7 @@ def render_html(report: Report, choice: Choice | None = None) -> str:
         class_chart=_class_chart(report),
         samples=_top_samples(report, wanted.shown),
         has={
-            section.value: wanted.has(section) and not (bare and _of_labels(report, section))
+            section.value: wanted.has(section) and _has_matter(report, section)
             for section in Section
         },
         title={section.value: section.heading for section in Section},
@@ -80,14 +80,11 @@ def render_html(report: Report, choice: Choice | None = None) -> str:
     return page
 
 
-def _of_labels(report: Report, section: Section) -> bool:
-    """Return whether a section has nothing to say of data without labels."""
-    if section in (Section.DECISIONS, Section.REVIEWERS):
-        return not report.decisions
-    return section in (
-        *(Section.SCORES, Section.SAMPLES, Section.EFFECTS, Section.CURVES),
-        *(Section.CONFUSIONS, Section.CLASSES),
-    )
+def _has_matter(report: Report, section: Section) -> bool:
+    bare = report.task is Task.UNSUPERVISED
+    if bare and section in (Section.DECISIONS, Section.REVIEWERS):
+        return bool(report.decisions)
+    return section in sections_of(report.task)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from dvaudit.core.dataset import Task
 from dvaudit.core.errors import SettingsError
 
 LEAST_SHOWN: Final = 60
@@ -48,6 +49,20 @@ _HEADINGS: Final = {
     Section.CARD: "Valuation card",
 }
 ALL_SECTIONS: Final = frozenset(Section)
+# They have nothing to say of data without labels.
+_OF_LABELS: Final = frozenset(
+    {
+        *(Section.SCORES, Section.SAMPLES, Section.EFFECTS, Section.CURVES),
+        *(Section.CONFUSIONS, Section.CLASSES),
+    }
+)
+
+
+def sections_of(task: Task | None) -> tuple[Section, ...]:
+    """Return the sections that data of a task can fill, in the order of the page."""
+    return tuple(
+        each for each in Section if task is not Task.UNSUPERVISED or each not in _OF_LABELS
+    )
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import streamlit as st
 
 from dvaudit import audits
 from dvaudit.core.decisions import Decision
-from dvaudit.reports import LEAST_SHOWN, MOST_SHOWN, Section
+from dvaudit.reports import LEAST_SHOWN, MOST_SHOWN, Section, sections_of
 from dvaudit.store import DatasetRecord, RunKind, RunRecord, Workspace
 from dvaudit.ui.export_view import prepared_download, state_stamp
 
@@ -44,7 +44,7 @@ def _chosen(dataset: DatasetRecord) -> audits.Choice:
     st.markdown("**Sections**")
     sections = set()
     with st.grid(COLUMNS, gap="small"):
-        for section in Section:
+        for section in sections_of(dataset.task):
             if st.checkbox(
                 section.heading,
                 value=True,
@@ -52,8 +52,15 @@ def _chosen(dataset: DatasetRecord) -> audits.Choice:
                 persist_state="session",
             ):
                 sections.add(section)
+    return audits.Choice(frozenset(sections), _shown(dataset, sections))
+
+
+def _shown(dataset: DatasetRecord, sections: Collection[Section]) -> int:
+    """Let a person say how many samples are shown, where data of this task have any to show."""
+    if Section.SAMPLES not in sections_of(dataset.task):
+        return LEAST_SHOWN
     pictures = dataset.kind == "image"
-    shown = st.slider(
+    return st.slider(
         "Samples shown, with their pictures" if pictures else "Samples shown, with their rows",
         LEAST_SHOWN,
         MOST_SHOWN,
@@ -64,7 +71,6 @@ def _chosen(dataset: DatasetRecord) -> audits.Choice:
         disabled=Section.SAMPLES not in sections,
         help="The most suspicious ones. The report says how many more there are.",
     )
-    return audits.Choice(frozenset(sections), shown)
 
 
 def _evidence(ws: Workspace, dataset: DatasetRecord) -> tuple[int, str]:

@@ -105,6 +105,12 @@ def test_without_labels_there_are_no_corrections_to_take(ws: Workspace, tmp_path
     assert labels[:2] == ["Prepare cleaned data", "Prepare patch"]
     assert "there are no corrections and no flagged rows to take away" in texts(app)
     assert "corrections.csv" not in texts(app)
+    sections = {str(box.key) for box in app.checkbox if str(box.key).startswith("report_")}
+    assert sections == {
+        f"report_{name}"
+        for name in ("decisions", "reviewers", "duplicates", "outliers", "notes", "card")
+    }
+    assert not app.slider, "no sample is shown for its label"
 
 
 def test_two_tabs_take_away_what_each_asked_for(ws: Workspace, tmp_path: Path) -> None:
