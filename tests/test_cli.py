@@ -111,6 +111,7 @@ def test_without_labels_it_says_what_else_was_found(
     assert f"no labels to judge; {groups} group" in said
     assert f"of duplicates; {outliers} outlier" in said
     assert [words for words in ("flagged", "wrong label", "labelled") if words in said] == []
+    assert "corrections.csv" not in {path.name for path in (tmp_path / "out").iterdir()}
 
 
 def test_fail_above_sets_the_exit_status(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dvaudit.core.dataset import Task
 from dvaudit.reports.audit_json import write_audit_json
 from dvaudit.reports.files import write_corrections, write_samples
 from dvaudit.reports.html import render_html
@@ -19,11 +20,15 @@ def write_html(report: Report, folder: Path, choice: Choice | None = None) -> Pa
 
 
 def write_all(report: Report, folder: Path, choice: Choice | None = None) -> list[Path]:
-    """Write samples, corrections, report and audit.json into `folder`, made where missing."""
+    """Write samples, corrections, report and audit.json into `folder`, made where missing.
+
+    Without labels there are no corrections.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    labelled = report.task is not Task.UNSUPERVISED
     return [
         *write_samples(report.samples, folder),
-        write_corrections(report.samples, folder),
+        *([write_corrections(report.samples, folder)] if labelled else []),
         write_html(report, folder, choice),
         write_audit_json(report, folder),
     ]
