@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from dvaudit.gradients.dvgs import target_similarities as target_similarities
     from dvaudit.gradients.layout import Layout as Layout
     from dvaudit.gradients.liveval import LiveStep as LiveStep
-    from dvaudit.gradients.liveval import Window as Window
     from dvaudit.gradients.liveval import live_values as live_values
     from dvaudit.gradients.liveval import static_values as static_values
     from dvaudit.gradients.liveval import totals as totals
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from dvaudit.gradients.trajectory import draw_updates as draw_updates
     from dvaudit.gradients.trajectory import train as train
     from dvaudit.gradients.trajectory import train_with_checkpoints as train_with_checkpoints
+    from dvaudit.gradients.window import Window as Window
 
 __getattr__, __all__ = exports(
     __name__,
@@ -79,7 +79,7 @@ __getattr__, __all__ = exports(
         "target_similarities": "dvaudit.gradients.dvgs",
         "Layout": "dvaudit.gradients.layout",
         "LiveStep": "dvaudit.gradients.liveval",
-        "Window": "dvaudit.gradients.liveval",
+        "Window": "dvaudit.gradients.window",
         "live_values": "dvaudit.gradients.liveval",
         "static_values": "dvaudit.gradients.liveval",
         "totals": "dvaudit.gradients.liveval",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -38,8 +39,23 @@ def refuse_mixing(model: nn.Module) -> None:
 @contextmanager
 def transformable(model: nn.Module) -> Iterator[None]:
     """As `frozen`, for torch.func: fused attention has no batching rule and no forward mode."""
-    with frozen(model), sdpa_kernel(SDPBackend.MATH):
+    with frozen(model), sdpa_kernel(SDPBackend.MATH), _plain_recurrence(model):
         yield
+
+
+@contextmanager
+def _plain_recurrence(model: nn.Module) -> Iterator[None]:
+    """oneDNN's LSTM has no forward mode; torch's own has."""
+    if not any(isinstance(part, nn.LSTM) for part in model.modules()):
+        yield
+        return
+    settings: Any = torch.backends.mkldnn
+    there = settings.enabled
+    try:
+        settings.enabled = False
+        yield
+    finally:
+        settings.enabled = there
 
 
 @contextmanager

@@ -164,11 +164,10 @@ class Look:
         leaf = outputs[:m].requires_grad_()
         with torch.enable_grad():
             value = self.target_loss(leaf, both.labels[:m])
-        delta = torch.autograd.grad(value, leaf)[0]
+        parts = [torch.autograd.grad(value, leaf)[0]]
         if len(outputs) > m:
-            others = with_gradient(self.loss, outputs[m:], both.labels[m:])[1]
-            delta = torch.cat([delta, others])
-        return value.detach(), delta
+            parts.append(with_gradient(self.loss, outputs[m:], both.labels[m:])[1])
+        return value.detach(), torch.cat(parts)
 
 
 def _joined(found: Sequence[Products], none: Tensor) -> Products:

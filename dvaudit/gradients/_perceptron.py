@@ -153,7 +153,7 @@ class Perceptron:
         Args:
             point: values of parameters by name, in place of the net's own.
         """
-        found, there = [inputs], point or {}
+        found, there = [inputs.detach()], point or {}
         own = False
         with torch.no_grad():
             for name, layer in self.layers.items():
@@ -182,6 +182,8 @@ class Perceptron:
                     if name == linear[0]:
                         break
                     delta = delta @ (point or {}).get(f"{name}.weight", layer.weight)
+                elif isinstance(layer, nn.Flatten):
+                    delta = delta.reshape(before.shape)
                 else:
                     back = ACTIVATIONS[type(layer)].backward
                     delta = back(layer, delta, before, after)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +27,9 @@ def plan_taps(
 ) -> Taps:
     """Return how the gradient of each chosen parameter is had, and write it to the log.
 
-    A parameter goes to torch.func where no rule knows its layer, or where what the hooks saw of
-    two samples is not the gradient autograd gives one of them alone: a weight used outside its
-    own layer, a layer whose output is changed in place, a first dimension that is not the sample.
+    A parameter goes to torch.func where no rule knows its layer, where it is used outside its
+    layer too, or where what the hooks saw of two samples is not the gradient autograd gives one of
+    them alone: a layer whose output is changed in place, a first dimension that is not the sample.
 
     Args:
         batch: at least one sample.
@@ -47,7 +49,12 @@ def plan_taps(
     seen = capture(model, loss, two, everything)
     _refuse_unequal(seen.losses[0], truth[0])
     noise = 16 * _eps(truth[0]) * max(float(value.abs().max()) for value in truth[1].values())
-    rest = tuple(name for name in layout.shapes if not _agrees(seen, name, truth[1][name], noise))
+    elsewhere = _used_elsewhere(model, loss, two, layers, layout)
+    rest = tuple(
+        name
+        for name in layout.shapes
+        if name in elsewhere or not _agrees(seen, name, truth[1][name], noise)
+    )
     if rest:
         LOG.info("Per-sample gradients by torch.func for %d parameters: %s", len(rest), rest)
     return Taps(layout, _without(layers, rest), rest)
@@ -90,6 +97,49 @@ def _usable(
     }
 
 
+def _used_elsewhere(
+    model: nn.Module,
+    loss: Loss,
+    batch: Batch,
+    layers: Mapping[nn.Module, Mapping[str, str]],
+    layout: Layout,
+) -> set[str]:
+    """Return the parameters that reach the loss by another way than through a tapped layer.
+
+    Autograd knows, where the layers themselves work with detached ones. The gradients would not
+    tell: of a sample whose units are all off, that of the other use is zero too.
+    """
+    values = {name: value.detach() for name, value in model.named_parameters()}
+    chosen = {name: values[name].clone().requires_grad_() for name in layout.shapes}
+    with frozen(model), torch.enable_grad(), _detached_inside(layers):
+        losses = loss(functional_call(model, {**values, **chosen}, (batch[0],)), batch[1])
+    if not losses.requires_grad:
+        return set()
+    found = torch.autograd.grad(losses.sum(), list(chosen.values()), allow_unused=True)
+    return {name for name, each in zip(chosen, found, strict=True) if each is not None}
+
+
+@contextmanager
+def _detached_inside(layers: Mapping[nn.Module, Mapping[str, str]]) -> Iterator[None]:
+    """Let layers work with detached parameters while they are called, and only then."""
+    held: dict[nn.Module, dict[str, Any]] = {}
+
+    def enter(module: nn.Module, _args: Any) -> None:
+        held[module] = {name: module._parameters[name] for name in layers[module]}
+        module._parameters.update({name: each.detach() for name, each in held[module].items()})
+
+    def leave(module: nn.Module, _args: Any, _output: Any) -> None:
+        module._parameters.update(held.pop(module))
+
+    handles = [part.register_forward_pre_hook(enter) for part in layers]
+    handles += [part.register_forward_hook(leave, always_call=True) for part in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def _alone(
     model: nn.Module, loss: Loss, batch: Batch, layout: Layout
 ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -107,7 +157,8 @@ def _alone(
     found = torch.autograd.grad(
         losses.sum(), list(chosen.values()), allow_unused=True, materialize_grads=True
     )
-    return losses[0].detach(), dict(zip(chosen, found, strict=True))
+    dense = [each.to_dense() if each.is_sparse else each for each in found]
+    return losses[0].detach(), dict(zip(chosen, dense, strict=True))
 
 
 def _refuse_unequal(together: Tensor, alone: Tensor) -> None:

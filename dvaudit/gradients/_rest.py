@@ -1,7 +1,11 @@
-"""Parameters without a rule: per-sample gradients of the whole net by torch.func, in pieces."""
+"""Parameters without a rule: per-sample gradients of the whole net by torch.func, in pieces.
+
+Where torch.func cannot run the net, its samples go backward one by one.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +16,10 @@ from torch.func import functional_call, grad, vmap
 
 from dvaudit.core.errors import UnsuitableDataError, some
 from dvaudit.gradients._frozen import frozen, transformable
-from dvaudit.gradients.losses import Batch, Loss
+from dvaudit.gradients.losses import Batch, Loss, take
 from dvaudit.taps.patches import TEMPORARY
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +49,7 @@ class Rest:
 
     def inner(self, directions: Mapping[str, Tensor]) -> Tensor:
         """Return (n, k) from (k, *shape) by name."""
-        flat = torch.cat([directions[name].flatten(1) for name in self.names], dim=1)
+        flat = _flat({name: directions[name] for name in self.names})
         return torch.cat([_flat(piece) @ flat.T for _, piece in self._pieces()])
 
     def squared_norms(self) -> Tensor:
@@ -78,31 +84,65 @@ class Rest:
         return {name: torch.cat([piece[name] for piece in pieces]) for name in self.names}
 
     def _pieces(self) -> Iterator[tuple[slice, dict[str, Tensor]]]:
+        step, transforms = self._rows_of_a_piece(), True
+        for start in range(0, len(self.batch[0]), step):
+            rows = slice(start, start + step)
+            piece = self._transformed(rows) if transforms else None
+            transforms = piece is not None
+            yield rows, self._one_by_one(rows) if piece is None else piece
+
+    def _rows_of_a_piece(self) -> int:
+        first = self.values[self.names[0]]
+        numbers = sum(math.prod(self.values[name].shape) for name in self.names)
+        room = TEMPORARY[first.device.type] // (2 * numbers * first.element_size())
+        return max(1, room)
+
+    def _chosen(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the parameters to differentiate, and the others."""
         chosen = {name: self.values[name] for name in self.names}
-        fixed = {name: value for name, value in self.values.items() if name not in chosen}
-        first = chosen[self.names[0]]
-        row = sum(math.prod(value.shape) for value in chosen.values()) * first.element_size()
-        step = max(1, TEMPORARY[first.device.type] // (2 * row))
+        return chosen, {name: each for name, each in self.values.items() if name not in chosen}
+
+    def _transformed(self, rows: slice) -> dict[str, Tensor] | None:
+        """Return the gradients by torch.func; None where it cannot run the net."""
+        chosen, fixed = self._chosen()
 
         def alone(values: dict[str, Tensor], inputs: Tensor, target: Tensor) -> Tensor:
             outputs = functional_call(self.model, {**fixed, **values}, (inputs[None],))
             return self.loss(outputs, target[None]).sum()
 
         gradients = vmap(grad(alone), in_dims=(None, 0, 0))
-        inputs, targets = self.batch
-        for start in range(0, len(inputs), step):
-            rows = slice(start, start + step)
+        try:
+            with transformable(self.model):
+                found: dict[str, Tensor] = gradients(chosen, *take(self.batch, rows))
+        except RuntimeError as error:  # recurrent layers, for one, have no batching rule
+            LOG.info("torch.func cannot run the net, so its samples go one by one: %s", error)
+            return None
+        return found
+
+    def _one_by_one(self, rows: slice) -> dict[str, Tensor]:
+        """Return the gradients by a backward pass for each sample."""
+        chosen, fixed = self._chosen()
+        leaves = {name: value.detach().requires_grad_() for name, value in chosen.items()}
+        found = []
+        for inputs, target in zip(*take(self.batch, rows), strict=True):
             try:
-                with transformable(self.model):
-                    piece = gradients(chosen, inputs[rows], targets[rows])
+                with frozen(self.model), torch.enable_grad():
+                    outputs = functional_call(self.model, {**fixed, **leaves}, (inputs[None],))
+                    value = self.loss(outputs, target[None]).sum()
+                    found.append(
+                        torch.autograd.grad(
+                            value, list(leaves.values()), allow_unused=True, materialize_grads=True
+                        )
+                    )
             except RuntimeError as error:
                 raise UnsuitableDataError(
-                    f"{len(self.names)} parameters have no rule and torch.func cannot take their "
-                    f"gradients a sample at a time: {some(self.names)} ({error}); call "
+                    f"{len(self.names)} parameters have no rule and their gradients cannot be "
+                    f"taken a sample at a time: {some(self.names)} ({error}); call "
                     "requires_grad_(False) on them to leave them out, or replace their layer."
                 ) from error
-            yield rows, piece
+        columns = zip(*found, strict=True)
+        return {name: torch.stack(parts) for name, parts in zip(leaves, columns, strict=True)}
 
 
 def _flat(piece: Mapping[str, Tensor]) -> Tensor:
-    return torch.cat([values.flatten(1) for values in piece.values()], dim=1)
+    return torch.cat([values.reshape(len(values), -1) for values in piece.values()], dim=1)

@@ -65,7 +65,7 @@ class Layout:
         ahead, views, start = vectors.shape[:-1], {}, 0
         for name, shape in self.shapes.items():
             end = start + math.prod(shape)
-            views[name] = vectors[..., start:end].reshape(*ahead, *shape)
+            views[name] = vectors[..., start:end].reshape((*ahead, *shape))
             start = end
         return views
 

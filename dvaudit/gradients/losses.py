@@ -19,7 +19,7 @@ Batch = tuple[Tensor, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def take(data: Batch, rows: Tensor) -> Batch:
+def take(data: Batch, rows: Tensor | slice) -> Batch:
     """Return the inputs and targets of some rows."""
     return data[0][rows], data[1][rows]
 
@@ -40,6 +40,8 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def with_gradient(loss: Loss, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return the losses, and the gradient of their sum at the outputs, shaped like these.
+
+    The gradient is the caller's to overwrite.
 
     For the two losses above the gradient is written out; autograd is its slow twin.
 
@@ -65,7 +67,8 @@ def with_gradient(loss: Loss, outputs: Tensor, targets: Tensor) -> tuple[Tensor,
     if not found.requires_grad:
         return found, torch.zeros_like(outputs)
     (gradient,) = torch.autograd.grad(found.sum(), leaf, materialize_grads=True)
-    return found.detach(), gradient
+    # Autograd may return a view that is expanded, or a tensor of the loss's own.
+    return found.detach(), gradient.clone(memory_format=torch.contiguous_format)
 
 
 def check_losses(losses: Tensor, n: int) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from dvaudit.core.errors import SettingsError
 from dvaudit.gradients._capture import Taps, capture
 from dvaudit.gradients._plan import plan_taps
 from dvaudit.gradients.losses import Batch, Loss
+
+ROWS = 2  # dimensions of directions
 
 
 def inner_products(
@@ -30,7 +33,14 @@ def inner_products(
     Raises:
         UnsuitableDataError: batch norm in training mode or without running statistics, samples
             that mix, a loss that is not one number a sample, or directions of another length.
+        SettingsError: directions that are no (k, P) of the net's precision.
     """
+    precision = next(model.parameters()).dtype
+    if directions.dim() != ROWS or directions.dtype is not precision:
+        raise SettingsError(
+            f"Directions of shape {tuple(directions.shape)} in {directions.dtype} were given; give "
+            f"(k, P) in {precision}, the net's precision."
+        )
     return capture(model, loss, batch, taps or plan_taps(model, loss, batch)).inner_products(
         directions
     )

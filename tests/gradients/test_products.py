@@ -6,56 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from products import DOUBLE, assert_same, classes, fill, vectors
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.gradients import Layout, capture, inner_products, plan_taps, reference, squared_norms
-from dvaudit.gradients.losses import Batch, Loss, cross_entropy, squared_error
-
-DOUBLE = torch.float64
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-4}
-
-
-def _fill(model: nn.Module, dtype: torch.dtype = DOUBLE) -> nn.Module:
-    generator = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, std=0.5, generator=generator)
-    return model.to(dtype).eval()
-
-
-def _vectors(n: int, *shape: int, dtype: torch.dtype = DOUBLE) -> Tensor:
-    return torch.randn(n, *shape, generator=torch.Generator().manual_seed(n)).to(dtype)
-
-
-def _classes(n: int, outputs: int) -> Tensor:
-    return torch.randint(outputs, (n,), generator=torch.Generator().manual_seed(n))
-
-
-def _assert_same(model: nn.Module, loss: Loss, batch: Batch) -> None:
-    """Every product of a batch is what the loop gives."""
-    dtype = next(model.parameters()).dtype
-    rtol = TOLERANCE[dtype]
-    truth = reference.gradients(model, loss, batch)
-    taps = plan_taps(model, loss, batch)
-    seen = capture(model, loss, batch, taps)
-    directions = _vectors(3, truth.shape[1], dtype=dtype)
-    weights = _vectors(len(truth), 2, dtype=dtype)
-    for found, expected in (
-        (seen.inner_products(directions), truth @ directions.T),
-        (seen.squared_norms(), truth.square().sum(1)),
-        (seen.weighted_sum(weights), weights.T @ truth),
-        # After the norms some gradients are formed: the same products by another way.
-        (seen.inner_products(directions), truth @ directions.T),
-        (seen.weighted_sum(weights), weights.T @ truth),
-        (seen.gradients(), truth),
-        (seen.gradient(), truth.sum(0)),
-        (inner_products(model, loss, batch, directions), truth @ directions.T),
-        (squared_norms(model, loss, batch), truth.square().sum(1)),
-    ):
-        torch.testing.assert_close(
-            found, expected, rtol=rtol, atol=rtol * max(float(expected.abs().max()), 1e-3)
-        )
+from dvaudit.gradients.losses import cross_entropy, squared_error
 
 
 class TiedSequences(nn.Module):
@@ -121,8 +78,8 @@ def _images(draw: st.DrawFn) -> nn.Module:
 @given(model=_images(), n=st.integers(1, 5), dtype=st.sampled_from([DOUBLE, torch.float32]))
 @settings(max_examples=25, deadline=None)
 def test_any_convolution(model: nn.Module, n: int, dtype: torch.dtype) -> None:
-    batch = (_vectors(n, 4, 7, 6, dtype=dtype), _classes(n, 3))
-    _assert_same(_fill(model, dtype), cross_entropy, batch)
+    batch = (vectors(n, 4, 7, 6, dtype=dtype), classes(n, 3))
+    assert_same(fill(model, dtype), cross_entropy, batch)
 
 
 @st.composite
@@ -149,7 +106,7 @@ def _signals(draw: st.DrawFn) -> nn.Module:
 @settings(max_examples=15, deadline=None)
 def test_any_signal(model: nn.Module, n: int) -> None:
     model(torch.zeros(2, 2, 9))
-    _assert_same(_fill(model), squared_error, (_vectors(n, 2, 9), _vectors(n, 2)))
+    assert_same(fill(model), squared_error, (vectors(n, 2, 9), vectors(n, 2)))
 
 
 @given(
@@ -169,29 +126,29 @@ def test_any_perceptron_on_vectors_and_sequences(
         layers += [nn.Linear(before, after, bias=bias), nn.Tanh()]
         if norm:
             layers.append(nn.LayerNorm([*length[-1:], after], bias=bias))
-    model = _fill(nn.Sequential(*layers), dtype)
-    batch = (_vectors(n, *length, 3, dtype=dtype), _vectors(n + 9, *length, 3, dtype=dtype)[:n])
-    _assert_same(model, squared_error, batch)
+    model = fill(nn.Sequential(*layers), dtype)
+    batch = (vectors(n, *length, 3, dtype=dtype), vectors(n + 9, *length, 3, dtype=dtype)[:n])
+    assert_same(model, squared_error, batch)
 
 
 @pytest.mark.parametrize("n", [1, 6])
 def test_one_weight_in_several_uses(n: int) -> None:
     tokens = torch.randint(7, (n, 5), generator=torch.Generator().manual_seed(1))
-    model = _fill(TiedSequences())
-    taps = plan_taps(model, cross_entropy, (tokens, _classes(n, 7)))
+    model = fill(TiedSequences())
+    taps = plan_taps(model, cross_entropy, (tokens, classes(n, 7)))
     assert not taps.rest
-    _assert_same(model, cross_entropy, (tokens, _classes(n, 7)))
+    assert_same(model, cross_entropy, (tokens, classes(n, 7)))
 
 
 def test_parameters_without_a_rule_go_to_torch_func(caplog: pytest.LogCaptureFixture) -> None:
-    model = _fill(Attention())
-    batch = (torch.randint(9, (6, 5), generator=torch.Generator().manual_seed(2)), _classes(6, 3))
+    model = fill(Attention())
+    batch = (torch.randint(9, (6, 5), generator=torch.Generator().manual_seed(2)), classes(6, 3))
     with caplog.at_level("INFO"):
         taps = plan_taps(model, cross_entropy, batch)
     inside = {f"attend.{name}" for name, _ in model.attend.named_parameters()}  # type: ignore[union-attr]
     assert set(taps.rest) == {"scale", "place.weight", *inside}
     assert "place.weight" in caplog.text
-    _assert_same(model, cross_entropy, batch)
+    assert_same(model, cross_entropy, batch)
 
 
 def test_a_weight_used_outside_its_layer_goes_to_torch_func() -> None:
@@ -199,10 +156,10 @@ def test_a_weight_used_outside_its_layer_goes_to_torch_func() -> None:
         def forward(self, inputs: Tensor) -> Tensor:
             return functional.linear(torch.tanh(super().forward(inputs)), self.weight)
 
-    batch = (_vectors(4, 3), _vectors(4, 3))
-    model = _fill(nn.Sequential(nn.Linear(3, 3), Twice(3, 3)))
+    batch = (vectors(4, 3), vectors(4, 3))
+    model = fill(nn.Sequential(nn.Linear(3, 3), Twice(3, 3)))
     assert set(plan_taps(model, squared_error, batch).rest) == {"1.weight", "1.bias"}
-    _assert_same(model, squared_error, batch)
+    assert_same(model, squared_error, batch)
 
 
 def test_outputs_changed_in_place_go_to_torch_func() -> None:
@@ -216,16 +173,16 @@ def test_outputs_changed_in_place_go_to_torch_func() -> None:
             hidden += inputs
             return self.second(hidden)
 
-    batch = (_vectors(4, 3), _vectors(4, 3))
-    model = _fill(Adds())
+    batch = (vectors(4, 3), vectors(4, 3))
+    model = fill(Adds())
     assert set(plan_taps(model, squared_error, batch).rest) == {"first.weight", "first.bias"}
-    _assert_same(model, squared_error, batch)
+    assert_same(model, squared_error, batch)
 
 
 def test_chosen_parameters_and_another_point() -> None:
-    model = _fill(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)))
+    model = fill(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)))
     model[0].requires_grad_(False)
-    batch = (_vectors(5, 3), _classes(5, 2))
+    batch = (vectors(5, 3), classes(5, 2))
     layout = Layout.of(model)
     assert list(layout.shapes) == ["2.weight", "2.bias"]
     truth = reference.gradients(model, cross_entropy, batch)
@@ -246,7 +203,7 @@ def test_chosen_parameters_and_another_point() -> None:
 
 def test_the_net_is_put_back() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(4, 2))
-    batch = (_vectors(5, 3, dtype=torch.float32), _classes(5, 2))
+    batch = (vectors(5, 3, dtype=torch.float32), classes(5, 2))
     model.train()
     first = squared_norms(model, cross_entropy, batch)
     assert torch.equal(first, squared_norms(model, cross_entropy, batch))
@@ -270,13 +227,13 @@ def _batch_norm(**settings: bool) -> nn.Module:
     ],
 )
 def test_refusals_of_nets(model: nn.Module, words: str) -> None:
-    batch = (_vectors(4, 3, dtype=torch.float32), _classes(4, 2))
+    batch = (vectors(4, 3, dtype=torch.float32), classes(4, 2))
     with pytest.raises(UnsuitableDataError, match=words):
         squared_norms(model, cross_entropy, batch)
 
 
 def test_refusals_of_losses_directions_and_names() -> None:
-    model, batch = _fill(nn.Linear(3, 2)), (_vectors(4, 3), _classes(4, 2))
+    model, batch = fill(nn.Linear(3, 2)), (vectors(4, 3), classes(4, 2))
     with pytest.raises(UnsuitableDataError, match="reduction='none'"):
         squared_norms(model, functional.cross_entropy, batch)
     with pytest.raises(UnsuitableDataError, match=r"have 7 numbers .* 8"):
@@ -290,7 +247,7 @@ def test_refusals_of_losses_directions_and_names() -> None:
 def test_many_rows_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("dvaudit.gradients._terms", "dvaudit.gradients._rest"):
         monkeypatch.setattr(f"{module}.TEMPORARY", {"cpu": 2000})
-    batch = (torch.randint(9, (7, 5), generator=torch.Generator().manual_seed(2)), _classes(7, 3))
-    _assert_same(_fill(Attention()), cross_entropy, batch)
-    tokens = (torch.randint(7, (6, 5), generator=torch.Generator().manual_seed(1)), _classes(6, 7))
-    _assert_same(_fill(TiedSequences()), cross_entropy, tokens)
+    batch = (torch.randint(9, (7, 5), generator=torch.Generator().manual_seed(2)), classes(7, 3))
+    assert_same(fill(Attention()), cross_entropy, batch)
+    tokens = (torch.randint(7, (6, 5), generator=torch.Generator().manual_seed(1)), classes(6, 7))
+    assert_same(fill(TiedSequences()), cross_entropy, tokens)
