@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from plots import write_points
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -41,6 +42,7 @@ from dvaudit.valuators import Shared
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 RATE, BATCH, EPOCHS, N = 0.01, 16, 5, 1000
+FIGURES = Path(__file__).with_name("figures")
 PAPER = {"mlp": "no figure", "cnn": ".818 and .682"}
 
 
@@ -112,7 +114,7 @@ def fidelity(name: str, seed: int, samples: int) -> dict[str, tuple[float, float
         ]
     )
     query = query_gradients(net, cross_entropy, held, run)
-    found = {}
+    found, drawn = {}, {}
     for kind in Curvature:
         sums = np.zeros((2, N))
         for step in influences(net, cross_entropy, data, run, query, curvature=kind):
@@ -122,6 +124,15 @@ def fidelity(name: str, seed: int, samples: int) -> dict[str, tuple[float, float
                 sums[0, rows] += value
         found[kind.value] = tuple(
             float(spearmanr(truth[:, at], sums[at, chosen])[0]) for at in (0, 1)
+        )
+        drawn[kind.value.replace("_", "-")] = (truth[:, 1].tolist(), sums[1, chosen].tolist())
+    if seed == 0:
+        write_points(
+            FIGURES / f"dvemb_fidelity_{name}.svg",
+            f"Data Value Embedding, {name}: influence against retraining",
+            "change of the validation loss when retrained without the sample",
+            "influence, all epochs",
+            drawn,
         )
     return found
 

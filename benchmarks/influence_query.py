@@ -6,11 +6,13 @@ process with the embeddings dropped from the page cache, and the median and the 
 further ones, beside the bar of 1 s. What is timed is what the Influence page does: the product
 with all embeddings, the two rankings, and the sums by class. The mean over all queries and the
 order "least helped" are timed too; the page does each once per audit. A sample of one's own is
-answered alike once its question has run; the whole of that run, which describes all samples of
-the audit once more, is timed on an audit of pictures of random noise that is really made.
+answered alike once its question has run. The whole of that run, from the file to the stored
+answer, is timed in a fresh process that has imported what it takes, on audits that are really
+made, of pictures of random noise and of a table; and once more with the feature cache emptied,
+where all samples of the audit are described again.
 
     python benchmarks/influence_query.py [--samples 50000] [--size 4096] [--queries 2000]
-        [--pictures 2000]
+        [--own 50000]
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +37,14 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from dvaudit import audits, jobs, readers  # noqa: E402
+from dvaudit import audits, jobs, readers, warming  # noqa: E402
 from dvaudit.audits import questions  # noqa: E402
 from dvaudit.store import RunKind, RunStatus, Workspace  # noqa: E402
 
 BAR, REPEATS, CLASSES, SHOWN = 1.0, 20, 10, 12
 OWN, SIDE = 5, 28  # samples of one's own, and pixels of a picture's side
+TRUSTED, QUESTIONS = 200, 6
+WORDS, TEXT = 5000, 12  # of the texts of a table: different words, and words of a text
 
 
 def store_run(ws: Workspace, folder: Path, samples: int, size: int, queries: int) -> str:
@@ -92,26 +96,72 @@ def noise(draws: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def measure_question(folder: Path, pictures: int) -> None:
-    """Print the time of a whole question about one picture to an audit of `pictures`."""
+def picture_files(folder: Path, samples: int) -> tuple[Path, Path, Path]:
+    """Write pictures of noise: a data set, a trusted set, and one of one's own."""
     draws = np.random.default_rng(0)
-    with zipfile.ZipFile(folder / "noise.zip", "w") as archive:
-        for number in range(pictures):
-            archive.writestr(f"class {number % CLASSES}/{number}.png", noise(draws))
-    own = folder / "own.png"
-    own.write_bytes(noise(draws))
-    with Workspace(folder / "asked") as ws:
-        imported = audits.start_import(ws, folder / "noise.zip", name="noise", copy=False)
-        jobs.work_here(ws, imported)
-        settings = {"dvemb": {"epochs": 1}}
-        dataset = ws.run(imported).dataset_id
-        audit = audits.start_audit(ws, dataset, ["dvemb"], settings=settings)
-        auditing = timed(lambda: jobs.work_here(ws, audit))
-        asked = questions.ask(ws, audit, own, label="class 0")
-        asking = timed(lambda: jobs.work_here(ws, asked))
-        kept = ws.run_size(asked)
-    print(f"{pictures:,} pictures of {SIDE} x {SIDE}: audit of one epoch {auditing:.1f} s")
-    print(f"a whole question about one picture {asking:.1f} s, {kept:,} bytes kept")
+    for name, count in (("data", samples), ("trusted", TRUSTED)):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            for number in range(count):
+                archive.writestr(f"class {number % CLASSES}/{number}.png", noise(draws))
+    (folder / "own.png").write_bytes(noise(draws))
+    return folder / "data.zip", folder / "trusted.zip", folder / "own.png"
+
+
+def table_files(folder: Path, samples: int) -> tuple[Path, Path, Path]:
+    """Write tables of numbers, categories, dates and texts, as `picture_files` does."""
+    draws = np.random.default_rng(0)
+    paths = []
+    for name, rows in (("data", samples), ("trusted", TRUSTED), ("own", 1)):
+        words = draws.integers(WORDS, size=(rows, TEXT))
+        days = pd.Timestamp("2020-01-01") + pd.to_timedelta(draws.integers(0, 900, rows), "D")
+        columns = {f"number {at}": draws.standard_normal(rows) for at in range(6)}
+        columns |= {f"kind {at}": draws.integers(20, size=rows).astype(str) for at in range(4)}
+        columns |= {"day": days, "text": [" ".join(f"w{word}" for word in row) for row in words]}
+        columns |= {"label": [f"class {code}" for code in draws.integers(CLASSES, size=rows)]}
+        paths.append(folder / f"{name}.csv")
+        pd.DataFrame(columns).to_csv(paths[-1], index=False)
+    return paths[0], paths[1], paths[2]
+
+
+def store_audit(ws: Workspace, files: Sequence[Path], what: str) -> str:
+    """Import data and trusted set, and audit them for one epoch; return the audit's id."""
+    roles = None
+    if files[0].suffix == ".csv":
+        roles = {f"number {at}": "numeric" for at in range(6)}
+        roles |= {f"kind {at}": "categorical" for at in range(4)}
+        roles |= {"day": "date", "text": "text", "label": "label"}
+    imported = []
+    for path in files[:2]:
+        run = audits.start_import(ws, path, name=path.stem, copy=False, roles=roles)
+        jobs.work_here(ws, run)
+        imported.append(ws.run(run).dataset_id)
+    settings = {"dvemb": {"epochs": 1, "projection": 256}}
+    audit = audits.start_audit(ws, imported[0], ["dvemb"], settings=settings, trusted=imported[1])
+    seconds = timed(lambda: jobs.work_here(ws, audit))
+    print(f"{what}: audit of one epoch        {seconds:.1f} s", flush=True)
+    return audit
+
+
+def measure_question(home: Path, audit: str, own: Path, what: str) -> None:
+    """Print the times of questions about one sample, in a process that has loaded what it takes."""
+    warming.load_for_questions()
+    with Workspace(home) as ws:
+        times = []
+        for _ in range(QUESTIONS):
+            asked = questions.ask(ws, audit, own, label="class 0")
+            times.append(timed(lambda asked=asked: jobs.work_here(ws, asked)))
+            assert not any("from the start" in note for note in ws.run_summary(asked)["notes"])
+        for path in ws.feature_cache.iterdir():
+            path.unlink()
+        again = questions.ask(ws, audit, own, label="class 0")
+        slow = timed(lambda: jobs.work_here(ws, again))
+        known, found = ws.run_array(asked, "vectors"), ws.run_array(again, "vectors")
+        gap = float(np.linalg.norm(found - known) / np.linalg.norm(known))
+    print(f"{what}: first question            {times[0]:.2f} s")
+    print(
+        f"{what}: median of {QUESTIONS - 1} further ones     {statistics.median(times[1:]):.3f} s"
+    )
+    print(f"{what}: cache emptied, so all data {slow:.2f} s, {gap:.1e} apart")
 
 
 def answer(ws: Workspace, run: str, query: int, labels: pd.Series) -> None:
@@ -170,11 +220,16 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--folder", type=Path, help="where the workspace is made, 0.9 GB")
-    parser.add_argument("--pictures", type=int, default=2000, help="of the audit asked, 0 for none")
+    parser.add_argument("--own", type=int, help="samples of the audits asked, 0 for none")
     parser.add_argument("--stored", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--asked", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.stored:
         measure(Path(asked.stored[0]), *asked.stored[1:])
+        return
+    if asked.asked:
+        home, audit, own, what = asked.asked
+        measure_question(Path(home), audit, Path(own), what)
         return
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}; "
@@ -188,8 +243,15 @@ def main() -> None:
             run = store_run(ws, Path(folder), asked.samples, asked.size, asked.queries)
             own = store_question(ws, run, asked.size)
         subprocess.run([sys.executable, __file__, "--stored", str(home), run, own], check=True)
-        if asked.pictures:
-            measure_question(Path(folder), asked.pictures)
+    samples = asked.samples if asked.own is None else asked.own
+    kinds = {"a picture": picture_files, "a row   ": table_files} if samples else {}
+    for what, write in kinds.items():
+        with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+            home, files = Path(folder) / "home", write(Path(folder), samples)
+            with Workspace(home) as ws:
+                audit = store_audit(ws, files, what)
+            told = [str(home), audit, str(files[2]), what]
+            subprocess.run([sys.executable, __file__, "--asked", *told], check=True)
 
 
 if __name__ == "__main__":

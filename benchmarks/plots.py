@@ -1,8 +1,8 @@
-"""Line plots as SVG text, for the figures of the benchmarks."""
+"""Plots as SVG text, for the figures of the benchmarks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -10,16 +10,63 @@ from dvaudit.reports.svg import nice_ticks
 
 # Okabe and Ito's palette, told apart by people with any colour vision.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 380, 64, 150, 40, 52
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 660, 380, 84, 150, 40, 52
 TICKS = 6
 
-Line = tuple[Sequence[float], Sequence[float]]
+Series = tuple[Sequence[float], Sequence[float]]
+Place = Callable[[float, float], tuple[float, float]]
 
 
-def write_lines(path: Path, title: str, across: str, up: str, lines: Mapping[str, Line]) -> None:
+def write_lines(path: Path, title: str, across: str, up: str, lines: Mapping[str, Series]) -> None:
     """Write a plot of named lines (x, y) with axes, ticks and a legend."""
-    xs = [x for line in lines.values() for x in line[0]]
-    ys = [y for line in lines.values() for y in line[1]]
+
+    def line(places: Sequence[tuple[float, float]], colour: str) -> str:
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
+
+    _write(path, title, across, up, lines, line)
+
+
+def write_points(
+    path: Path, title: str, across: str, up: str, points: Mapping[str, Series]
+) -> None:
+    """Write a plot of named points (x, y) with axes, ticks and a legend."""
+
+    def marks(places: Sequence[tuple[float, float]], colour: str) -> str:
+        return "\n".join(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}" fill-opacity="0.7"/>'
+            for x, y in places
+        )
+
+    _write(path, title, across, up, points, marks)
+
+
+def _write(
+    path: Path,
+    title: str,
+    across: str,
+    up: str,
+    series: Mapping[str, Series],
+    draw: Callable[[Sequence[tuple[float, float]], str], str],
+) -> None:
+    frame, place = _frame(title, across, up, list(series.values()))
+    parts = [*frame]
+    for number, (name, pairs) in enumerate(series.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        parts.append(draw([place(x, y) for x, y in zip(*pairs, strict=True)], colour))
+        height = TOP + 18 * number
+        parts += [
+            f'<line x1="{WIDTH - RIGHT + 10}" x2="{WIDTH - RIGHT + 32}" y1="{height}" '
+            f'y2="{height}" stroke="{colour}" stroke-width="2"/>',
+            f'<text x="{WIDTH - RIGHT + 38}" y="{height + 4}">{escape(name)}</text>',
+        ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*parts, "</svg>"]) + "\n", encoding="utf-8")
+
+
+def _frame(title: str, across: str, up: str, series: Sequence[Series]) -> tuple[list[str], Place]:
+    """Return the drawing's head with axes and ticks, and where a pair is placed."""
+    xs, ys = ([value for each in series for value in each[axis]] for axis in (0, 1))
     x_ticks, y_ticks = nice_ticks(min(xs), max(xs), TICKS), nice_ticks(min(ys), max(ys), TICKS)
     (x_low, x_high), (y_low, y_high) = (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1])
 
@@ -51,18 +98,4 @@ def write_lines(path: Path, title: str, across: str, up: str, lines: Mapping[str
         "</text>"
         for x in x_ticks
     ]
-    for number, (name, (across_values, up_values)) in enumerate(lines.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        points = " ".join(
-            f"{x:.1f},{y:.1f}"
-            for x, y in (place(*pair) for pair in zip(across_values, up_values, strict=True))
-        )
-        height = TOP + 18 * number
-        parts += [
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>',
-            f'<line x1="{WIDTH - RIGHT + 10}" x2="{WIDTH - RIGHT + 32}" y1="{height}" '
-            f'y2="{height}" stroke="{colour}" stroke-width="2"/>',
-            f'<text x="{WIDTH - RIGHT + 38}" y="{height + 4}">{escape(name)}</text>',
-        ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*parts, "</svg>"]) + "\n", encoding="utf-8")
+    return parts, place
