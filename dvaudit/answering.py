@@ -1,15 +1,16 @@
 """Answering questions: samples that are no part of an audit, described in its own terms.
 
-Features are learned from the samples of the audit alone, so that theirs come out as they did then;
-the net of the run stands where the run ended. Some samples that the audit knew are asked again,
-and where they come out otherwise, the question is refused.
+What was learned from the samples of the audit describes the new ones, so that they come out as
+they would have then; the net of the run stands where the run ended. Neither needs the data again.
+Some samples that the audit knew are asked again, and where they come out otherwise, all is learned
+from the data once more; where they still do, the question is refused.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,24 +18,37 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from dvaudit import valuators
-from dvaudit.asked import labelled, read_asked
+from dvaudit.asked import Form, labelled, read_asked
 from dvaudit.core.dataset import Dataset, Kind, Role, Task
 from dvaudit.core.device import resolve_device
 from dvaudit.core.errors import UnsuitableDataError, some
-from dvaudit.core.joining import joined
 from dvaudit.core.pictures import as_rgb, open_image
 from dvaudit.core.progress import Progress, part
-from dvaudit.features.tabular import UNKNOWN
+from dvaudit.describing import KEY, Terms, kept_terms, key_of, made_terms, targets_of
 from dvaudit.store import RunRecord, Workspace
-from dvaudit.stored import load_stored, load_trusted
-from dvaudit.valuators.trained import TOKEN_NETS, net_inputs
+from dvaudit.stored import load_trusted
 
 METHOD = "dvemb"
 FOLDER = "question"  # of a run's folder: the file that was given
 CHECKED = 4  # known samples of each run that are asked again, to see that the answers agree
 TOLERANCE = 1e-2  # relative; another library or device rounds differently by far less
 LARGEST_SIDE, TINY_SIDE, ENLARGED_SIDE = 512, 64, 256  # pixels of a picture that is shown
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a question found.
+
+    Attributes:
+        vectors: (parts, q, K) a projected gradient of each sample in each run of the audit.
+        unchecked: why no sample that the audit knew was asked again; "" where some were.
+        key: of what described the samples.
+    """
+
+    vectors: NDArray[np.float32]
+    notes: list[str]
+    unchecked: str
+    key: str
 
 
 def execute_question(ws: Workspace, run: RunRecord, progress: Progress) -> None:
@@ -47,18 +61,16 @@ def execute_question(ws: Workspace, run: RunRecord, progress: Progress) -> None:
     params = run.params
     audit, device = ws.run(params["audit"]), resolve_device(params["device"])
     record = record_of(ws, audit.id)
-    data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.15))
-    trusted = load_trusted(ws, audit.params.get("trusted"), data, part(progress, 0.15, 0.2))
-    base = data if trusted is None else joined(data, trusted)
-    classes, form = classes_of(ws, audit.id), replace(base, name=data.name)
+    progress(0.0, "Reading the samples")
+    form = _form(ws, audit, record)
     if params["dataset"] is None:
         path = ws.run_dir(run.id) / FOLDER
-        asked = read_asked(next(iter(path.iterdir())), form, classes, params["label"])
+        asked = read_asked(next(iter(path.iterdir())), form, params["label"])
     else:
-        found = load_trusted(ws, params["dataset"], data)
+        found = load_trusted(ws, params["dataset"], form)
         assert found is not None
-        asked = labelled(found, form, classes, params["label"])
-    vectors, notes = _vectors(ws, audit, record, base, asked, device, part(progress, 0.2, 0.97))
+        asked = labelled(found, form, params["label"])
+    answer = _answered(ws, audit, record, form, asked, device, part(progress, 0.1, 0.97))
     progress(0.97, "Saving")
     ws.save_findings(
         run.id,
@@ -68,11 +80,13 @@ def execute_question(ws: Workspace, run: RunRecord, progress: Progress) -> None:
             "audit": audit.id,
             "samples": len(asked),
             "unreadable": [[item.name, item.reason] for item in asked.unreadable],
-            "notes": [*_blank_cells(asked), *notes],
+            "notes": [*_blank_cells(asked), *answer.notes],
+            "unchecked": answer.unchecked,
+            KEY: answer.key,
             "device": device,
         },
         neighbours={},
-        arrays={"vectors": vectors, **_pictures(asked)},
+        arrays={"vectors": answer.vectors, **_pictures(asked)},
     )
 
 
@@ -99,78 +113,114 @@ def classes_of(ws: Workspace, run_id: str) -> tuple[str, ...]:
     return tuple(facts["classes"]) if facts else ()
 
 
-def _vectors(
+def _form(ws: Workspace, audit: RunRecord, record: Mapping[str, Any]) -> Form:
+    """Return the form of the samples of an audit."""
+    data, facts = ws.dataset(audit.dataset_id), ends_of(record)[0]
+    assert data.kind is not None
+    assert facts is not None
+    width = int(facts["columns"] or facts["shape"][0]) if data.kind is Kind.VECTOR else None
+    roles = {name: Role(role) for name, role in data.roles.items()}
+    classes = tuple(facts["classes"])
+    return Form(data.name, data.kind, Task(facts["task"]), roles, classes, width)
+
+
+def _answered(
     ws: Workspace,
     audit: RunRecord,
     record: Mapping[str, Any],
-    base: Dataset,
+    form: Form,
     asked: Dataset,
     device: str,
     progress: Progress,
-) -> tuple[NDArray[np.float32], list[str]]:
-    """Return (parts, q, K) projected gradients, and notes on the features.
+) -> Answer:
+    """Describe samples by what is kept, or by what is learned again, and take their gradients.
 
     Raises:
         UnsuitableDataError: samples that the audit knew come out otherwise than they did then.
     """
+    ends = [facts for facts in ends_of(record) if facts is not None]
+    net, queries = str(ends[0]["net"]), np.array(_kept(ws, audit, "query_rows"), dtype=np.int64)
+    checked = _checked(ws, audit, len(queries), len(ends))
+    rows = queries[np.concatenate(checked)]
+    terms, why = kept_terms(ws, audit, key_of(ws, audit, record), net, form, rows)
+    if terms is not None:
+        inputs, notes = terms.describe(asked, device, part(progress, 0.0, 0.5))
+        place = part(progress, 0.5, 1.0)
+        vectors, why = _gradients(ws, audit, ends, checked, terms, inputs, asked, device, place)
+        if not why:
+            return Answer(vectors, notes, terms.unchecked, terms.key)
+    terms = made_terms(ws, audit, net, rows, device, part(progress, 0.0, 0.8))
+    inputs, notes = terms.describe(asked, device, part(progress, 0.8, 0.9))
+    place = part(progress, 0.9, 1.0)
+    vectors, other = _gradients(ws, audit, ends, checked, terms, inputs, asked, device, place)
+    if other:
+        raise UnsuitableDataError(
+            f"The audit cannot be asked any more: {other}. Its features or its net are made "
+            "differently by this version or machine; run the audit again."
+        )
+    notes.append(f"Samples were described from the start, because {why}.")
+    return Answer(vectors, notes, terms.unchecked, terms.key)
+
+
+def _kept(ws: Workspace, audit: RunRecord, name: str) -> NDArray[Any]:
+    return ws.run_array(audit.id, f"{METHOD}-{name}")
+
+
+def _checked(ws: Workspace, audit: RunRecord, queries: int, parts: int) -> list[NDArray[np.int64]]:
+    """Return for each run the queries that are asked again."""
+    owners = np.zeros(queries)
+    if parts > 1:
+        owners = np.asarray(_kept(ws, audit, "query_part"))
+    return [np.flatnonzero(owners == index)[:CHECKED] for index in range(parts)]
+
+
+def _gradients(
+    ws: Workspace,
+    audit: RunRecord,
+    ends: list[Mapping[str, Any]],
+    checked: list[NDArray[np.int64]],
+    terms: Terms,
+    inputs: NDArray[Any],
+    asked: Dataset,
+    device: str,
+    progress: Progress,
+) -> tuple[NDArray[np.float32], str]:
+    """Return (parts, q, K) projected gradients, and how known samples come out otherwise, or ""."""
     from dvaudit.valuators.dvemb_question import question_gradients  # loads torch
 
-    kept = {
-        name: ws.run_array(audit.id, f"{METHOD}-{name}")
-        for name in ("end", "axes", "query_embeddings", "query_rows")
-    }
-    ends = [facts for facts in ends_of(record) if facts is not None]
-    owners = np.zeros(len(kept["query_rows"]), dtype=np.int64)
-    if len(ends) > 1:
-        owners = np.asarray(ws.run_array(audit.id, f"{METHOD}-query_part"), dtype=np.int64)
-    whole = joined(base, asked)
-    shared = valuators.Shared(audit.params["extractor"], audit.params["extractor_settings"])
-    inputs = net_inputs(
-        whole,
-        str(ends[0]["net"]),
-        shared,
-        int(audit.params["seed"]),
-        device,
-        fitted_on=len(base),
-        progress=part(progress, 0.0, 0.9),
-    )
-    found = []
-    new = np.arange(len(base), len(whole))
+    kept = {name: _kept(ws, audit, name) for name in ("end", "axes", "query_embeddings")}
+    width, found, start = kept["query_embeddings"].shape[1], [], 0
     for index, facts in enumerate(ends):
-        progress(0.9 + 0.1 * index / len(ends), "Gradients at the end of the run")
-        checked = np.flatnonzero(owners == index)[:CHECKED]
-        rows = np.concatenate([np.array(kept["query_rows"])[checked].astype(np.int64), new])
+        progress(index / len(ends), "Gradients at the end of the run")
+        again = slice(start, min(start + len(checked[index]), len(terms.labels)))
+        known, start = terms.known[again], again.stop
+        if len(known) and known.shape[1:] != inputs.shape[1:]:
+            return inputs, "samples that it knew have another number of features"
         gradients = question_gradients(
             facts,
             kept["end"][index],
             kept["axes"][index],
-            inputs[rows],
-            _targets(whole, rows, facts),
+            np.concatenate([known, inputs]) if len(known) else inputs,
+            targets_of(np.concatenate([terms.labels[again], asked.label_text()]), facts),
             device,
         )
-        width = kept["query_embeddings"].shape[1]
         padded = np.pad(gradients, [(0, 0), (0, width - gradients.shape[1])])
-        _refuse_other(padded[: len(checked)], np.array(kept["query_embeddings"])[checked])
-        found.append(padded[len(checked) :])
-    if str(ends[0]["net"]) in TOKEN_NETS:
-        return np.stack(found), []
-    return np.stack(found), _feature_notes(shared, whole, audit, device, len(base))
+        other = _other(padded[: len(known)], kept["query_embeddings"][checked[index][: len(known)]])
+        if other:
+            return np.stack([padded]), other
+        found.append(padded[len(known) :])
+    return np.stack(found), ""
 
 
-def _feature_notes(
-    shared: valuators.Shared, whole: Dataset, audit: RunRecord, device: str, fitted_on: int
-) -> list[str]:
-    """Return what the extractor says of the new samples alone."""
-    if whole.kind is not Kind.TABULAR:
-        return []
-    made = shared.features(
-        whole,
-        seed=int(audit.params["seed"]),
-        device=device,
-        progress=lambda fraction, stage: None,
-        fitted_on=fitted_on,
+def _other(found: NDArray[np.float32], kept: NDArray[np.float32]) -> str:
+    """Say how much known samples come out otherwise than they did; "" where they do not."""
+    gap, size = float(np.linalg.norm(found - kept)), float(np.linalg.norm(kept))
+    if gap <= TOLERANCE * size:
+        return ""
+    return (
+        f"{len(kept)} samples that it knew come out {gap / (size or 1):.2g} times their size away "
+        "from what they were"
     )
-    return [note for note in made.notes if note.startswith(UNKNOWN)]
 
 
 def _blank_cells(asked: Dataset) -> list[str]:
@@ -185,28 +235,6 @@ def _blank_cells(asked: Dataset) -> list[str]:
     if not which:
         return []
     return [f"No number or date, so missing (columns: {len(which)}, with rows): {some(which)}."]
-
-
-def _targets(
-    data: Dataset, rows: NDArray[np.int64], facts: Mapping[str, Any]
-) -> NDArray[np.int64] | NDArray[np.float64]:
-    """Return codes of the run's classes, or numbers."""
-    assert data.labels is not None
-    if data.task is not Task.CLASSIFICATION:
-        return np.asarray(data.labels[rows], dtype=np.float64)
-    code_of = {name: code for code, name in enumerate(facts["classes"])}
-    names = [data.class_names[code] for code in data.labels[rows].astype(np.int64)]
-    return np.array([code_of[name] for name in names], dtype=np.int64)
-
-
-def _refuse_other(found: NDArray[np.float32], kept: NDArray[np.float32]) -> None:
-    gap, size = float(np.linalg.norm(found - kept)), float(np.linalg.norm(kept))
-    if not gap <= TOLERANCE * size:
-        raise UnsuitableDataError(
-            f"The audit cannot be asked any more: {len(kept)} samples that it knew come out "
-            f"{gap / (size or 1):.2g} times their size away from what they were. Its features or "
-            "its net are made differently by this version or machine; run the audit again."
-        )
 
 
 def _pictures(asked: Dataset) -> dict[str, NDArray[Any]]:

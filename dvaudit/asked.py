@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,30 @@ _GIVE = {
 }
 
 
-def read_asked(path: Path, base: Dataset, classes: Sequence[str], label: str | None) -> Dataset:
-    """Return the samples of a file, with the roles, the task and the classes of `base`.
+@dataclass(frozen=True)
+class Form:
+    """What samples must be like to be asked about in an audit.
+
+    Attributes:
+        name: of the data that was audited.
+        roles: of its columns.
+        classes: those a label may be of; empty for regression.
+        width: numbers of a vector; None where there are none.
+    """
+
+    name: str
+    kind: Kind
+    task: Task
+    roles: Mapping[str, Role]
+    classes: tuple[str, ...]
+    width: int | None
+
+
+def read_asked(path: Path, form: Form, label: str | None) -> Dataset:
+    """Return the samples of a file, with the roles, the task and the classes of `form`.
 
     Args:
         path: one picture in a folder of its own, a zip of pictures, a table, or an npz file.
-        classes: those a label may be of; empty for regression.
         label: of samples for which the file has none; a class, or a number for regression. The
             folders of pictures are no labels where none of them is a class and a label is given.
 
@@ -41,33 +59,33 @@ def read_asked(path: Path, base: Dataset, classes: Sequence[str], label: str | N
         SettingsError: a label that is no number, for regression.
     """
     if path.suffix.lower() in SUFFIXES:
-        _refuse_kind(path, Kind.IMAGE, base)
+        _refuse_kind(path, Kind.IMAGE, form)
         found = readers.load(path.parent, task=Task.UNSUPERVISED, name=path.name)
     else:
-        found = _load(path, base)
-    return labelled(found, base, classes, label)
+        found = _load(path, form)
+    return labelled(found, form, label)
 
 
-def labelled(data: Dataset, base: Dataset, classes: Sequence[str], label: str | None) -> Dataset:
-    """Return samples in the task and the classes of `base`; see `read_asked`."""
-    _refuse_form(data, base)
+def labelled(data: Dataset, form: Form, label: str | None) -> Dataset:
+    """Return samples in the task and the classes of `form`; see `read_asked`."""
+    _refuse_form(data, form)
     texts = data.label_text()
-    if base.task is Task.CLASSIFICATION:
+    if form.task is Task.CLASSIFICATION:
         folders = data.kind is Kind.IMAGE and not data.roles
-        if folders and label is not None and not set(texts) & set(classes):
+        if folders and label is not None and not set(texts) & set(form.classes):
             texts[:] = None
         texts = _filled(data, texts, label)
-        _refuse_unknown(data, texts, classes)
-        code_of = {name: code for code, name in enumerate(base.class_names)}
+        _refuse_unknown(data, texts, form.classes)
+        code_of = {name: code for code, name in enumerate(form.classes)}
         labels: NDArray[Any] = np.array([code_of[text] for text in texts], dtype=np.int64)
     else:
         texts = _filled(data, texts, None if label is None else repr(as_number(label)))
         labels = texts.astype(np.float64)
     return replace(
         data,
-        task=base.task,
+        task=form.task,
         labels=labels,
-        class_names=base.class_names,
+        class_names=form.classes,
         groups=None,
         trusted=None,
     )
@@ -88,32 +106,27 @@ def as_number(label: str) -> float:
     return number
 
 
-def _load(path: Path, base: Dataset) -> Dataset:
+def _load(path: Path, form: Form) -> Dataset:
     seen = readers.preview(path)
-    _refuse_kind(path, seen.kind, base)
+    _refuse_kind(path, seen.kind, form)
     if seen.rows > MOST:
         raise UnsuitableDataError(
             f"{path.name} holds {seen.rows:,} samples and a question at most {MOST}; give fewer, "
             "or import them in Data and audit again with them as the trusted set."
         )
-    roles = _roles(path, seen, base)
+    roles = _roles(path, seen, form)
     known = readers.preview(path, roles=roles) if roles else seen
-    task = Task.UNSUPERVISED if known.task is Task.UNSUPERVISED else base.task
+    task = Task.UNSUPERVISED if known.task is Task.UNSUPERVISED else form.task
     return readers.load(path, roles=roles or None, task=task)
 
 
-def _roles(path: Path, seen: Preview, base: Dataset) -> Mapping[str, Role]:
-    """Return the role of each column that the file has, as in `base`; others are ignored."""
+def _roles(path: Path, seen: Preview, form: Form) -> Mapping[str, Role]:
+    """Return the role of each column that the file has, as in `form`; others are ignored."""
     held = [column.name for column in seen.columns]
-    kept = {name: role for name, role in base.roles.items() if _is_kept(role)}
-    if base.kind is not Kind.TABULAR:
+    kept = {name: role for name, role in form.roles.items() if _is_kept(role)}
+    if form.kind is not Kind.TABULAR:
         return {name: kept[name] for name in held if name in kept}
-    missing = [name for name, role in kept.items() if role.is_feature and name not in held]
-    if missing:
-        raise UnsuitableDataError(
-            f"{path.name} lacks {len(missing):,} of the columns that {base.name} has: "
-            f"{some(missing)}; it has {some(held, 6)}. Give a table with the same columns."
-        )
+    _refuse_columns(path.name, held, form)
     return {name: kept.get(name, Role.IGNORED) for name in held}
 
 
@@ -143,28 +156,40 @@ def _refuse_unknown(data: Dataset, texts: NDArray[np.object_], classes: Sequence
         )
 
 
-def _refuse_kind(path: Path, kind: Kind, base: Dataset) -> None:
-    if kind is not base.kind:
+def _refuse_kind(path: Path, kind: Kind, form: Form) -> None:
+    if kind is not form.kind:
         raise UnsuitableDataError(
-            f"{path.name} holds {_WORDS[kind]}, and {base.name} {_WORDS[base.kind]}. "
-            f"{_GIVE[base.kind]}"
+            f"{path.name} holds {_WORDS[kind]}, and {form.name} {_WORDS[form.kind]}. "
+            f"{_GIVE[form.kind]}"
         )
 
 
-def _refuse_form(data: Dataset, base: Dataset) -> None:
-    if data.kind is not base.kind:
+def _refuse_columns(name: str, held: Sequence[str], form: Form) -> None:
+    missing = [name for name, role in form.roles.items() if role.is_feature and name not in held]
+    if missing:
         raise UnsuitableDataError(
-            f"{data.name} holds {_WORDS[data.kind]}, and {base.name} {_WORDS[base.kind]}. "
-            f"{_GIVE[base.kind]}"
+            f"{name} lacks {len(missing):,} of the columns that {form.name} has: "
+            f"{some(missing)}; it has {some(held, 6)}. Give a table with the same columns."
+        )
+
+
+def _refuse_form(data: Dataset, form: Form) -> None:
+    if data.kind is not form.kind:
+        raise UnsuitableDataError(
+            f"{data.name} holds {_WORDS[data.kind]}, and {form.name} {_WORDS[form.kind]}. "
+            f"{_GIVE[form.kind]}"
         )
     if len(data) > MOST:
         raise UnsuitableDataError(
             f"{data.name} holds {len(data):,} samples and a question at most {MOST}; give fewer."
         )
-    if data.vectors is not None and base.vectors is not None:
-        own, known = data.vectors.shape[1], base.vectors.shape[1]
+    if data.kind is Kind.TABULAR:
+        held = [name for name, role in data.roles.items() if role.is_feature]
+        _refuse_columns(data.name, held, form)
+    if data.vectors is not None and form.width is not None:
+        own, known = data.vectors.shape[1], form.width
         if own != known:
             raise UnsuitableDataError(
-                f"The vectors of {data.name} have {own:,} numbers, and those of {base.name} "
+                f"The vectors of {data.name} have {own:,} numbers, and those of {form.name} "
                 f"{known:,}. Give vectors of the same kind."
             )

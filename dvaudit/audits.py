@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dvaudit import exporting, features, findings, jobs, patches, questions, sample, valuators
+from dvaudit import costs, exporting, jobs, patches, questions, sample
 from dvaudit.contributions import (
     estimate_contributors,
     latest_contributors,
     start_contributors,
 )
-from dvaudit.core.dataset import Kind, Task
-from dvaudit.core.errors import NotFoundError, UnsuitableDataError
-from dvaudit.core.machine import Cost, this_machine
-from dvaudit.core.progress import Progress, part, silent
+from dvaudit.core.errors import NotFoundError
+from dvaudit.core.progress import Progress, in_proportion, part, silent
+from dvaudit.core.settings import check_seed
 from dvaudit.cuts import cut_changes, cut_file, export_cut, pruned_ids, pruned_positions
 from dvaudit.dynamics import followed, live_watch, phases_of, store_audit, trace_of, traced
 from dvaudit.earning import draw_audit_sample, earned_so_far, error_rate
+from dvaudit.estimates import checked_methods, estimate, estimate_rest
 from dvaudit.exporting import Product, Unjudged, planned_changes, unjudged_suggestions
 from dvaudit.findings import CutOff
 from dvaudit.influences import (
@@ -64,6 +64,7 @@ from dvaudit.stored import (
     ready,
 )
 from dvaudit.trainings import estimate_training, start_training, trainings_of
+from dvaudit.warming import expect_question
 
 __all__ = [
     "DEFAULT_VALUATORS",
@@ -98,6 +99,7 @@ __all__ = [
     "execute_audit",
     "execute_import",
     "execute_sample",
+    "expect_question",
     "export",
     "export_cut",
     "find_position",
@@ -153,8 +155,6 @@ __all__ = [
 ]
 
 DEFAULT_VALUATORS = ("kernel-loo", "cg-score")
-START_SECONDS = 4.0  # until the worker has loaded torch
-TYPICAL_DIMENSIONS = {Kind.IMAGE: 4096, Kind.TABULAR: 128, Kind.VECTOR: 512}
 
 
 @functools.cache
@@ -194,45 +194,6 @@ def execute_import(ws: Workspace, run: RunRecord, progress: Progress) -> None:
 # Audits
 
 
-def estimate(
-    ws: Workspace,
-    dataset_id: str,
-    names: Sequence[str],
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, Cost]:
-    """Return what each valuator would cost on a dataset, vectors given."""
-    record = ready(ws, dataset_id)
-    assert record.kind is not None
-    assert record.samples is not None
-    machine = this_machine()
-    return {
-        name: valuators.get(name, (settings or {}).get(name)).estimate(
-            record.samples, TYPICAL_DIMENSIONS[record.kind], len(record.class_names) or 1, machine
-        )
-        for name in names
-    }
-
-
-def estimate_rest(ws: Workspace, dataset_id: str, extractor: str | None = None) -> Cost:
-    """Return what an audit costs beside its valuators: start, reading, features and neighbours.
-
-    Features are computed the first time only. `plan` says what is counted.
-    """
-    record = ready(ws, dataset_id)
-    assert record.kind is not None
-    assert record.samples is not None
-    machine, dimensions = this_machine(), TYPICAL_DIMENSIONS[record.kind]
-    extracting = features.extraction_seconds(
-        extractor or features.automatic_for(record.kind), record.samples, machine
-    )
-    near = findings.neighbour_seconds(record.samples, dimensions, machine)
-    plan = "reading, features, neighbours"
-    if extracting is None:
-        plan = "reading, neighbours; features come on top"
-    seconds = START_SECONDS + near + (extracting or 0.0)
-    return Cost(seconds, 4 * record.samples * dimensions, plan)
-
-
 def start_audit(
     ws: Workspace,
     dataset_id: str,
@@ -252,17 +213,14 @@ def start_audit(
             the samples marked as trusted, where methods need some.
 
     Raises:
-        SettingsError: an unknown valuator or setting, or a value out of bounds.
-        UnsuitableDataError: the dataset is not ready, or a valuator does not do its task.
+        SettingsError: an unknown valuator, extractor or setting, a value or seed out of bounds,
+            or settings that contradict each other.
+        UnsuitableDataError: the dataset is not ready, or a valuator does not do its task or kind.
+        MissingDependencyError: a package that a valuator needs is not installed.
     """
-    record = ready(ws, dataset_id)
-    for name in names:
-        method = valuators.get(name, (settings or {}).get(name))
-        if record.task not in method.tasks:
-            raise UnsuitableDataError(
-                f"{name} works on {' and '.join(sorted(method.tasks))}; {record.name} is for "
-                f"{record.task or Task.UNSUPERVISED}. Choose another method."
-            )
+    check_seed(seed)
+    checked_methods(ready(ws, dataset_id), names, settings)
+    estimate_rest(ws, dataset_id, extractor, extractor_settings)  # refuses a wrong extractor
     if trusted is not None:
         ready(ws, trusted)
     params = {
@@ -280,21 +238,26 @@ def start_audit(
 def execute_audit(ws: Workspace, run: RunRecord, progress: Progress) -> None:
     """Audit a dataset of the workspace and store what was found; the worker calls this."""
     params = run.params
-    data = load_stored(ws, run.dataset_id, part(progress, 0.0, 0.08))
+    names, settings, extractor = params["valuators"], params["settings"], params["extractor"]
+    ahead = estimate_rest(ws, run.dataset_id, extractor).seconds - costs.START_SECONDS
+    ahead += sum(each.seconds for each in estimate(ws, run.dataset_id, names, settings).values())
+    shares = (costs.READ_SECONDS, costs.READ_SECONDS / 4, ahead, costs.SAVE_SECONDS)
+    reading, vouching, auditing, saving = in_proportion(progress, shares)
+    data = load_stored(ws, run.dataset_id, reading)
     done = audit(
         data,
-        params["valuators"],
-        trusted=load_trusted(ws, params.get("trusted"), data, part(progress, 0.08, 0.1)),
+        names,
+        trusted=load_trusted(ws, params.get("trusted"), data, vouching),
         seed=params["seed"],
         device=params["device"],
-        extractor=params["extractor"],
+        extractor=extractor,
         extractor_settings=params["extractor_settings"],
-        settings=params["settings"],
+        settings=settings,
         cache=ws.feature_cache,
-        progress=part(progress, 0.1, 0.98),
+        progress=auditing,
         watch=live_watch(ws, run.id, data),
     )
-    progress(0.98, "Saving")
+    saving(0.0, "Saving")
     store_audit(ws, run.id, done)
 
 

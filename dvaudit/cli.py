@@ -19,7 +19,7 @@ from dvaudit.core.words import count
 from dvaudit.pipeline import Audit
 from dvaudit.reports import LEAST_SHOWN, chosen
 
-EXIT_REFUSED, EXIT_ABOVE, EXIT_STOPPED = 2, 3, 130
+EXIT_REFUSED, EXIT_ABOVE, EXIT_PARTLY, EXIT_STOPPED = 2, 3, 4, 130
 MOST_NAMED = 3  # contributors at either end
 P = ParamSpec("P")
 
@@ -89,7 +89,10 @@ def audit_command(
     ] = None,
     task: Annotated[str | None, typer.Option(help="classification or regression.")] = None,
     valuator: Annotated[list[str] | None, typer.Option(help="Method; may be repeated.")] = None,
-    set: Annotated[list[str] | None, typer.Option(help="NAME.key=value; may be repeated.")] = None,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME.key=value; may be repeated. auto: the default; none: left empty."),
+    ] = None,
     features: Annotated[str | None, typer.Option(help="Feature extractor.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -108,7 +111,10 @@ def audit_command(
         ),
     ] = None,
 ) -> None:
-    """Audit a dataset and write samples, corrections and a report to a folder."""
+    """Audit a dataset and write samples, corrections and a report to a folder.
+
+    Exits with 4 when some of the methods failed and the results are those of the others.
+    """
     if trusted is not None and trusted_column is not None:
         raise SettingsError("Give --trusted or --trusted-column, not both.")
     choice = chosen(section, shown)
@@ -132,16 +138,11 @@ def audit_command(
     for line in [*_method_lines(done), *_contributor_lines(done, out), *_sample_lines(done)]:
         typer.echo(line)
     typer.echo(f"Written to {out}: {', '.join(sorted(item.name for item in written))}")
-    rate = done.findings.error_rate.rate
-    if fail_above is None:
-        return
-    if rate is None:
-        raise DvauditError(
-            f"--fail-above needs an estimated error rate: {done.findings.error_rate.how}"
-        )
-    if rate > fail_above:
-        typer.echo(f"The estimated share of wrong labels, {rate:.1%}, is above {fail_above:.1%}.")
-        raise typer.Exit(EXIT_ABOVE)
+    for name, reason in done.failed.items():
+        typer.echo(f"dvaudit: {name} failed: {reason}", err=True)
+    _fail_above(done, fail_above)
+    if done.failed:
+        raise typer.Exit(EXIT_PARTLY)
 
 
 @app.command("apply")
@@ -186,6 +187,8 @@ def valuators_command() -> None:
             typer.echo(f"    --set {info.name}.{spec.name}={_default(spec)}\n        {spec.help}")
             if spec.choices:
                 typer.echo(f"        One of: {', '.join(spec.choices)}.")
+            if spec.optional and spec.default is not None:
+                typer.echo("        none leaves it empty.")
 
 
 @app.command("serve")
@@ -234,9 +237,25 @@ def _dataset_line(data: Dataset) -> str:
     return ", ".join(parts)
 
 
+def _fail_above(done: Audit, most: float | None) -> None:
+    """Exit with EXIT_ABOVE where the estimated share of wrong labels is above `most`."""
+    rate = done.findings.error_rate
+    if most is None:
+        return
+    if rate.rate is None:
+        raise DvauditError(f"--fail-above needs an estimated error rate: {rate.how}")
+    if rate.rate > most:
+        typer.echo(f"The estimated share of wrong labels, {rate.rate:.1%}, is above {most:.1%}.")
+        raise typer.Exit(EXIT_ABOVE)
+
+
 def _method_lines(done: Audit) -> list[str]:
-    valued = done.record["valuators"]
-    return [f"{name}: {result['status']}" for name, result in valued.items()]
+    """Return what each method did, and what it warns of."""
+    lines = []
+    for name, result in done.record["valuators"].items():
+        lines.append(f"{name}: {result['status']}")
+        lines += [f"{name}: warning: {text}" for text in result["warnings"]]
+    return lines
 
 
 def _contributor_lines(done: Audit, out: Path) -> list[str]:

@@ -89,6 +89,7 @@ def execute_contributors(ws: Workspace, run: RunRecord, progress: Progress) -> N
             "samples": int(frame["samples"].sum()),
             "contributors": len(frame),
             "status": result.status,
+            "warnings": list(result.warnings),
             "notes": list(data.notes),
             "record": dict(result.stats),
         },

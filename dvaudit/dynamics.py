@@ -17,11 +17,13 @@ from dvaudit.core.result import ValuationResult
 from dvaudit.core.trace import Trace, Watch
 from dvaudit.findings import early_detection, so_far
 from dvaudit.pipeline import PLANE, Audit
-from dvaudit.store import Workspace
+from dvaudit.store import LiveFolder, LiveValues, Workspace
 
 EVERY_SECONDS = 1.0  # between two looks of the app at a running method
 ALL = "All"  # the line of all classes together
 PHASES = "phases"
+MOST_POINTS, FEWEST_POINTS = 64, 8  # of a training that are kept while it goes on
+MOST_LIVE = 2**26  # bytes of the values kept of it, in files: 16 points of a million samples
 MOST_SCORES = 20_000_000  # class scores of all samples that are kept with an audit, 80 MB
 
 
@@ -71,6 +73,8 @@ def store_audit(ws: Workspace, run_id: str, done: Audit) -> None:
         },
         arrays=arrays if done.plane is None else {**arrays, PLANE: done.plane},
     )
+    for name in done.results:
+        ws.live_values(run_id, name).clear()  # the traces hold more
 
 
 def traced(ws: Workspace, run_id: str) -> list[str]:
@@ -110,35 +114,106 @@ def phases_of(ws: Workspace, run_id: str) -> pd.DataFrame | None:
 
 
 def followed(ws: Workspace, run_id: str) -> pd.DataFrame | None:
-    """Return what a running audit's methods have told of their training so far.
+    """Return what a running audit's methods have told of their newest training so far.
 
     Columns: valuator, training (0 for its first, where it makes several), point, label (ALL for
-    all), value (mean so far), loss. None before the first word.
+    all), value (mean so far), loss. The method that spoke last comes last. None before the first
+    word.
     """
     return ws.live(run_id)
 
 
+def told_values(ws: Workspace, run_id: str, name: str) -> LiveValues | None:
+    """Return what a running method has told of every sample so far; None before its first word."""
+    return ws.live_values(run_id, name).read()
+
+
 def live_watch(ws: Workspace, run_id: str, data: Dataset) -> Watch:
-    """Return the watch that keeps class means of the values while methods of an audit train."""
+    """Return the watch that keeps what methods of an audit tell while they train.
+
+    Of each method's newest training it keeps evenly spaced points, at most MOST_POINTS and the
+    newest: the class means in the table of `followed`, the samples' values in files of
+    `told_values`. What an earlier attempt told is forgotten.
+    """
     codes, names = _classes(data)
-    rows: list[dict[str, Any]] = []
+    kept: dict[str, _Told] = {}
     last = 0.0
-    trainings: dict[str, tuple[int, float]] = {}  # number and last point by valuator
+    ws.clear_live(run_id)
 
     def told(name: str, point: float, values: NDArray[np.float32], known: dict[str, Any]) -> None:
         nonlocal last
-        training, before = trainings.get(name, (0, -1.0))
-        training += point <= before
-        trainings[name] = (training, point)
+        of = kept.pop(name, None) or _Told(ws.live_values(run_id, name), _most_points(len(data)))
+        kept[name] = of  # the last to speak comes last
+        if not of.takes(point):
+            return
         loss = next((known[key] for key in ("loss", "trusted_loss") if key in known), float("nan"))
-        for label, mean, _ in _means(values.astype(np.float64), codes, names):
-            place = {"valuator": name, "training": training, "point": point}
-            rows.append({**place, "label": label, "value": mean, "loss": loss})
+        means = _means(values.astype(np.float64), codes, names)
+        of.add(point, values, [(label, mean, loss) for label, mean, _ in means])
         if time.monotonic() - last > EVERY_SECONDS:
-            ws.write_live(run_id, pd.DataFrame(rows))
+            rows = [(name, *row) for name, one in kept.items() for row in one.rows()]
+            columns = ["valuator", "training", "point", "label", "value", "loss"]
+            ws.write_live(run_id, pd.DataFrame(rows, columns=columns))
             last = time.monotonic()
 
     return told
+
+
+def _most_points(samples: int) -> int:
+    """Return how many points of a training are kept while it goes on."""
+    return min(MOST_POINTS, max(FEWEST_POINTS, MOST_LIVE // (4 * max(samples, 1))))
+
+
+Row = tuple[str, float, float]  # label, mean value, loss
+
+
+class _Told:
+    """Keeps evenly spaced points of a method's newest training, and its newest one.
+
+    Every point is kept until there are too many, then every second, every fourth and so on.
+    """
+
+    def __init__(self, folder: LiveFolder, most: int) -> None:
+        self._folder, self._most = folder, most
+        self._training, self._number, self._every = 0, -1, 1
+        self._last, self._taken = -1.0, 0.0
+        self._before: list[tuple[int, float]] = []  # points of the training before this one
+        self._kept: dict[int, tuple[float, list[Row]]] = {}  # by the number of the point
+
+    def takes(self, point: float) -> bool:
+        """Return whether this point is to be added; a point before the last begins a training."""
+        begins = point <= self._last
+        self._last = point
+        if begins:
+            self._before = [(self._training, point) for point, _ in self._kept.values()]
+            self._training, self._number, self._every = self._training + 1, -1, 1
+            self._kept = {}
+        self._number += 1
+        late = time.monotonic() - self._taken > EVERY_SECONDS
+        return self._number % self._every == 0 or late
+
+    def add(self, point: float, values: NDArray[np.float32], rows: list[Row]) -> None:
+        """Keep a point that `takes` approved, in place of one that is not to stay."""
+        between = [number for number in self._kept if number % self._every]
+        self._kept[self._number] = (point, rows)
+        self._folder.add(self._training, point, values)
+        while self._before:
+            self._folder.drop(*self._before.pop())
+        self._taken = time.monotonic()
+        if len(self._kept) - len(between) > self._most:
+            self._every *= 2
+            between = [number for number in self._kept if number % self._every]
+        self._forget([number for number in between if number != self._number])
+
+    def rows(self) -> list[tuple[int, float, str, float, float]]:
+        """Return training, point, label, mean and loss of all that is kept."""
+        return [
+            (self._training, point, *row) for point, rows in self._kept.values() for row in rows
+        ]
+
+    def _forget(self, numbers: list[int]) -> None:
+        for number in numbers:
+            point, _ = self._kept.pop(number)
+            self._folder.drop(self._training, point)
 
 
 def _kept(

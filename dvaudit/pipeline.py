@@ -15,17 +15,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dvaudit import findings, reporting, reports, valuators
+from dvaudit import costs, findings, reporting, reports, valuators
 from dvaudit.core.dataset import Dataset, Kind, Task
-from dvaudit.core.device import resolve_device
-from dvaudit.core.errors import SettingsError
+from dvaudit.core.device import machine_of, resolve_device
+from dvaudit.core.errors import DvauditError, SettingsError, UnsuitableDataError
 from dvaudit.core.joining import take
-from dvaudit.core.progress import Progress, part, silent
+from dvaudit.core.machine import Machine
+from dvaudit.core.progress import Progress, in_proportion, part, silent
 from dvaudit.core.result import ValuationResult
 from dvaudit.core.sampling import stratified_rows
+from dvaudit.core.settings import check_seed
 from dvaudit.core.trace import Watch, unwatched
 from dvaudit.findings import Findings
-from dvaudit.valuators import Level
+from dvaudit.valuators import Level, Method
 
 SCHEMA_VERSION = 1
 PLANE = "plane"  # the stored array of Audit.plane
@@ -52,6 +54,12 @@ class Audit:
     record: Mapping[str, Any]
     contributors: Mapping[str, ValuationResult] = field(default_factory=dict)
     plane: NDArray[np.uint16] | None = None
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Return why, by the name of each method that failed while others did not."""
+        found: Mapping[str, str] = self.record["failed"]
+        return found
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per sample: the consensus, then each valuator's own columns."""
@@ -124,7 +132,13 @@ def value(
         trusted: samples whose labels are known to be right, for the methods that need them.
         settings: of the method. `net` may be a torch module of your own, or a function from the
             shape of a sample and the number of outputs to one, for methods that train a net.
+
+    Raises:
+        UnsuitableDataError: data or trusted that was not loaded, or that the method does not do.
+        SettingsError: an unknown method or setting, or a setting or seed out of bounds.
+        NumericalError: values that are not finite.
     """
+    _require_loaded(data, trusted)
     module = settings.pop("net") if callable(settings.get("net")) else None
     method = valuators.get(valuator, settings)
     if module is not None and not (
@@ -158,6 +172,9 @@ def audit(
 ) -> Audit:
     """Value `data` by each method of `names` and gather the findings.
 
+    What a method can be told to be unable to do is refused before any work. One that fails later
+    costs nothing of the others: it is named in `Audit.failed`.
+
     Args:
         trusted: samples whose labels are known to be right, for the methods that need them.
         extractor: feature extractor; None chooses by the kind of data.
@@ -166,34 +183,49 @@ def audit(
         watch: told of values while methods train.
 
     Raises:
-        SettingsError: no method, one named twice, or settings for a method not in `names`.
+        UnsuitableDataError: data or trusted that was not loaded, or that a method does not do.
+        SettingsError: no method, one named twice, settings for a method not in `names`, or a
+            setting or seed out of bounds.
+        DvauditError: what the first method fails with, where all fail.
     """
     start = time.perf_counter()
+    _require_loaded(data, trusted)
+    check_seed(seed)
     methods = _methods(names, settings or {})
+    for method in methods:
+        method.check(data.kind, data.task)
     place = resolve_device(device)
     shared = valuators.Shared(extractor, extractor_settings, cache, watch)
-    sample_methods = [method for method in methods if method.level is Level.SAMPLE]
-    vectors = shared.features(data, seed=seed, device=place, progress=part(progress, 0.0, 0.25))
-    results = {}
     # Contributors come last: their features are those of the data with the trusted set.
-    ordered = [*sample_methods, *(method for method in methods if method not in sample_methods)]
-    for index, method in enumerate(ordered):
-        low, high = (0.25 + 0.55 * (index + step) / len(methods) for step in (0, 1))
-        results[method.name] = method.value(
-            data,
-            trusted=trusted,
-            seed=seed,
-            device=place,
-            progress=_named(part(progress, low, high), method.title),
-            shared=shared,
-        )
-    of_samples = {method.name: results[method.name] for method in sample_methods}
+    methods.sort(key=lambda method: method.level is not Level.SAMPLE)
+    stages = _Stages(data, methods, extractor, machine_of(place), progress)
+    vectors = shared.features(data, seed=seed, device=place, progress=stages.features)
+    stages.go_on(int(vectors.matrix.shape[1]))
+    results: dict[str, ValuationResult] = {}
+    failed: dict[str, DvauditError] = {}
+    for method in methods:
+        try:
+            results[method.name] = method.value(
+                data,
+                trusted=trusted,
+                seed=seed,
+                device=place,
+                progress=_named(stages.methods[method.name], method.title),
+                shared=shared,
+            )
+        except DvauditError as error:
+            failed[method.name] = error
+    if not results:
+        raise _all_failed(failed)
+    of_samples = {
+        name: made for name, made in results.items() if valuators.lookup(name).level is Level.SAMPLE
+    }
     found = findings.find(
         data,
         vectors.matrix,
         of_samples,
         rate=_rate_beside(data, vectors.matrix, of_samples, seed, place),
-        progress=_named(part(progress, 0.8, 1.0), "Findings"),
+        progress=_named(stages.findings, "Findings"),
     )
     record = {
         "schema_version": SCHEMA_VERSION,
@@ -208,8 +240,10 @@ def audit(
             "notes": list(vectors.notes),
         },
         "valuators": {
-            name: {"status": result.status, **result.stats} for name, result in results.items()
+            name: {"status": result.status, "warnings": list(result.warnings), **result.stats}
+            for name, result in results.items()
         },
+        "failed": {name: str(error) for name, error in failed.items()},
         "seed": seed,
         "device": place,
         "versions": _versions(),
@@ -219,6 +253,65 @@ def audit(
     progress(1.0, "Done")
     of_contributors = {name: made for name, made in results.items() if name not in of_samples}
     return Audit(data, of_samples, found, record, of_contributors, plane)
+
+
+class _Stages:
+    """The progress of an audit's stages, each as long as it is estimated to take."""
+
+    def __init__(
+        self,
+        data: Dataset,
+        methods: Sequence[Method],
+        extractor: str | None,
+        machine: Machine,
+        progress: Progress,
+    ) -> None:
+        self._data, self._methods, self._machine = data, methods, machine
+        extracting = costs.of_features(data.kind, extractor, len(data), machine) or 0.0
+        later = self._later(costs.TYPICAL_DIMENSIONS[data.kind])
+        self._progress, self._reached = progress, 0.0
+        self._share = extracting / ((extracting + sum(later)) or 1.0)
+
+    def features(self, fraction: float, stage: str) -> None:
+        """Report on the features; vectors from the cache say only that they are there."""
+        if fraction < 1:
+            self._reached = self._share * fraction
+        self._progress(self._reached, stage)
+
+    def go_on(self, dimensions: int) -> None:
+        """Divide what is left among the stages after the features."""
+        rest = part(self._progress, self._reached, 1.0)
+        stages = in_proportion(rest, self._later(dimensions))
+        self.methods = {
+            method.name: stage for method, stage in zip(self._methods, stages, strict=False)
+        }
+        self.findings = stages[-1]
+
+    def _later(self, dimensions: int) -> list[float]:
+        samples, classes = len(self._data), len(self._data.class_names)
+        found = costs.of_methods(self._methods, samples, dimensions, classes, self._machine)
+        return [
+            *(cost.seconds for cost in found.values()),
+            costs.of_findings(samples, dimensions, self._machine),
+        ]
+
+
+def _all_failed(failed: Mapping[str, DvauditError]) -> DvauditError:
+    """Return one error for all: of the first one's kind, saying each reason once."""
+    first = next(iter(failed.values()))
+    if len({str(error) for error in failed.values()}) == 1:
+        return first
+    return type(first)(" ".join(f"{name}: {error}" for name, error in failed.items()))
+
+
+def _require_loaded(data: object, trusted: object) -> None:
+    given = {"data": data} if trusted is None else {"data": data, "trusted": trusted}
+    for name, what in given.items():
+        if not isinstance(what, Dataset):
+            raise UnsuitableDataError(
+                f"{name} is a {type(what).__name__} and no dataset; load it first, where its "
+                f"label column can be named: {name} = dvaudit.load(...)."
+            )
 
 
 def _rate_beside(

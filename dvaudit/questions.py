@@ -27,6 +27,7 @@ from dvaudit.answering import classes_of as classes_of
 from dvaudit.asked import MOST as MOST
 from dvaudit.asked import as_number
 from dvaudit.core.errors import NotFoundError, SettingsError, UnsuitableDataError, some
+from dvaudit.describing import keeps_terms
 from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.store.sources import take
 from dvaudit.stored import ready
@@ -96,13 +97,16 @@ def cannot_ask(ws: Workspace, run_id: str) -> str:
         return f"Run {run_id} has not finished."
     if METHOD not in ws.run(run_id).params.get("valuators", ()):
         return f"Audit {run_id} has not run {METHOD}."
-    if trusted_is_gone(ws, run_id):
-        return (
-            "Its features were made from the data and the trusted set together, and the trusted "
-            "set is not in the workspace any more, so new samples cannot be described alike. Run "
-            "the audit again with another trusted set; what was answered before stays."
-        )
     record = record_of(ws, run_id)
+    if trusted_is_gone(ws, run_id) and not keeps_terms(ws, ws.run(run_id), record):
+        return (
+            "Its features were made from the data and the trusted set together; the trusted set "
+            "is not in the workspace any more, and what was learned from both is not kept, so new "
+            "samples cannot be described alike. Run the audit again with another trusted set; "
+            "what was answered before stays."
+        )
+    if not record:
+        return f"{METHOD} failed in audit {run_id}: the Audit page says why. Run it again."
     if "end" not in record:
         return "The audit was made before dvaudit kept the end of a run; run it again."
     if any(facts is None for facts in ends_of(record)):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
 from dvaudit import jobs, readers
-from dvaudit.core.dataset import Dataset, Kind, Role
+from dvaudit.core.dataset import Dataset, Kind, Role, Task
 from dvaudit.core.errors import MissingSourceError, NotFoundError, UnsuitableDataError
 from dvaudit.core.progress import Progress, silent
 from dvaudit.store import DatasetRecord, RunKind, RunRecord, RunStatus, Workspace
@@ -48,7 +48,20 @@ def load_stored(ws: Workspace, dataset_id: str, progress: Progress = silent) -> 
     return data
 
 
-def load_like(path: Path, data: Dataset, *, name: str | None = None) -> Dataset:
+class Columns(Protocol):
+    """What another dataset is read like: a dataset, or what is known of one."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def roles(self) -> Mapping[str, Role]: ...
+
+
+def load_like(path: Path, data: Columns, *, name: str | None = None) -> Dataset:
     """Read a second dataset with the columns' roles of `data`, so that both can be compared.
 
     Roles guessed from a small file may differ: a column with one value there is no feature.
@@ -65,7 +78,7 @@ def load_like(path: Path, data: Dataset, *, name: str | None = None) -> Dataset:
 
 
 def load_trusted(
-    ws: Workspace, dataset_id: str | None, data: Dataset, progress: Progress = silent
+    ws: Workspace, dataset_id: str | None, data: Columns, progress: Progress = silent
 ) -> Dataset | None:
     """Read another dataset of the workspace as the trusted set of `data`; None for None.
 

@@ -20,7 +20,7 @@ from dvaudit.ui.words import plain
 
 ws = workspace()
 st.title("Influence")
-dataset, run = require_audit(ws)
+dataset, run = require_audit(ws, needs=influence_view.NEEDS)
 st.caption(f"Which samples of {plain(dataset.name)} helped and hurt a sample whose label you know.")
 if dataset.task is Task.UNSUPERVISED:
     empty_state(
@@ -31,6 +31,7 @@ if dataset.task is Task.UNSUPERVISED:
     )
     st.stop()
 
+influence_view.sample_followed(ws, run)
 if not influence_data.has_embeddings(ws, run):
     influence_own.takes_none(run)
     influence_view.nothing_to_ask(ws, run)

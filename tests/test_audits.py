@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dvaudit import audits, jobs
-from dvaudit.core.errors import UnsuitableDataError
+from dvaudit.core.errors import SettingsError, UnsuitableDataError
 from dvaudit.store import RunStatus, Workspace
 
 
@@ -35,6 +35,16 @@ def test_a_changed_source_is_refused(referenced: tuple[Workspace, str, Path]) ->
     audits.decide(ws, dataset_id, "5", "drop")
     with pytest.raises(UnsuitableDataError, match="import the dataset again"):
         audits.export(ws, dataset_id, None, "dataset")
+
+
+def test_an_audit_with_what_is_no_seed_is_not_queued(
+    referenced: tuple[Workspace, str, Path],
+) -> None:
+    ws, dataset_id, _ = referenced
+    before = len(ws.runs(dataset_id))
+    with pytest.raises(SettingsError, match="The seed is -1"):
+        audits.start_audit(ws, dataset_id, seed=-1)
+    assert len(ws.runs(dataset_id)) == before
 
 
 def test_a_source_that_was_only_touched_is_read(referenced: tuple[Workspace, str, Path]) -> None:

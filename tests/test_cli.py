@@ -14,6 +14,7 @@ import pytest
 import dvaudit
 from dvaudit import cli, valuators
 from dvaudit.core.decisions import Decision, Verdict
+from dvaudit.core.errors import NumericalError
 from dvaudit.patches import make_patch
 from dvaudit.reports.patch import write_patch
 
@@ -92,6 +93,34 @@ def test_contributors_are_summed_up_by_their_ends(
     assert any("flagged" in line for line in lines) == bool(more)
 
 
+def test_a_method_that_fails_is_named_and_the_others_are_written(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(table)
+    frame.loc[3] = frame.loc[1]
+    frame.to_csv(table, index=False)
+
+    def diverge(*_: object, **__: object) -> None:
+        raise NumericalError("It diverged; lower the rate.")
+
+    monkeypatch.setattr(valuators.lookup("cg-score"), "value", diverge)
+    asked = ["audit", table, "--label", "kind", "--valuator", "cg-score"]
+    assert _run(monkeypatch, *asked, "--out", tmp_path / "none") == 2
+    assert capsys.readouterr().err == "dvaudit: It diverged; lower the rate.\n"
+    out = tmp_path / "out"
+    asked += ["--valuator", "kernel-loo", "--out", out]
+    assert _run(monkeypatch, *asked) == 4
+    said = capsys.readouterr()
+    assert said.err == "dvaudit: cg-score failed: It diverged; lower the rate.\n"
+    assert "kernel-loo: warning: 1 sample points the same way as an earlier one" in said.out
+    assert json.loads((out / "audit.json").read_text())["failed"] == {
+        "cg-score": "It diverged; lower the rate."
+    }
+    assert "kernel-loo.value" in pd.read_csv(out / "samples.csv")
+    assert _run(monkeypatch, *asked, "--fail-above", "0.0001") == 3
+    assert "cg-score failed" in capsys.readouterr().err
+
+
 def test_without_labels_it_says_what_else_was_found(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +158,8 @@ def test_fail_above_sets_the_exit_status(
         (("--label", "no such column"), "no such column"),
         (("--set", "kernel-loo"), "NAME.key=value"),
         (("--set", "kernel-loo.ridge=-1"), "least allowed is 0"),
+        (("--set", "kernel-loo.ridge=large"), "type float, or none"),
+        (("--seed", 2**40), "whole number from 0 to 4,294,967,295"),
         (("--device", "tpu"), "no device 'tpu'"),
     ],
 )
@@ -156,6 +187,36 @@ def test_valuators_are_listed_with_every_setting(
         for spec in info.settings:
             assert f"--set {info.name}.{spec.name}=" in listed
             assert spec.help in listed
+
+
+@pytest.mark.parametrize(("word", "kept"), [("auto", 128), ("none", None), ("", None), ("9", 9)])
+def test_components_are_counted_all_or_the_default(
+    word: str, kept: int | None, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = _run(
+        monkeypatch, "audit", table, "--label", "kind", "--valuator", "dvgs",
+        "--set", "dvgs.steps=5", "--set", f"dvgs.components={word}", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert status == 0
+    record = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert record["valuators"]["dvgs"]["settings"]["components"] == kept
+
+
+def test_the_list_says_how_to_leave_a_setting_empty_that_has_a_default(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(monkeypatch, "valuators") == 0
+    after = capsys.readouterr().out.partition("--set dvgs.components=128\n")[2]
+    assert after.splitlines()[1].strip() == "none leaves it empty."
+
+
+def test_the_list_refers_to_no_text_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(monkeypatch, "valuators") == 0
+    listed = capsys.readouterr().out
+    assert "documentation" not in listed
+    assert "its own gradient times the full learning rate" in listed
 
 
 def test_module_and_command_are_the_same() -> None:

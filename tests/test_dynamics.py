@@ -15,7 +15,7 @@ import dvaudit
 from dvaudit import audits, jobs
 from dvaudit.core.errors import NotFoundError, SettingsError, UnsuitableDataError
 from dvaudit.core.trace import Trace
-from dvaudit.dynamics import ALL, live_watch
+from dvaudit.dynamics import ALL, MOST_POINTS, live_watch, told_values
 from dvaudit.findings import early_detection, so_far
 from dvaudit.findings.shares import flag_lowest, lowest
 from dvaudit.store import RunKind, RunStatus, Workspace
@@ -98,6 +98,73 @@ def test_several_trainings_are_told_apart(tmp_path: Path) -> None:
     assert found["value"].tolist() == [3.0, 2.0, 5.0]
     assert found["training"].tolist() == [0, 0, 0]
     assert found["loss"].tolist() == [0.5] * 3
+
+
+def _at_work(folder: Path) -> tuple[Workspace, str]:
+    ws = Workspace(folder)
+    table = _table(folder / "t.csv", 4, 0)
+    dataset = ws.add_dataset("none", table, copy=True, roles={}, task=None)
+    return ws, ws.add_run(dataset, RunKind.AUDIT, {"function": "none:none"})
+
+
+def _told_until(ws: Workspace, run_id: str, points: int, training: int = 0) -> None:
+    """Let `dvgs` tell of four samples, whose values are point, -point, nothing and training."""
+    watch = live_watch(ws, run_id, vector_dataset(np.zeros((4, 2)), np.array([0, 0, 1, 1])))
+    for number in range(training + 1):
+        for point in range(points):
+            values = np.array([point, -point, np.nan, number], dtype=np.float32)
+            watch("dvgs", float(point), values, {"loss": 1.0})
+
+
+@pytest.mark.parametrize("points", [1, 5, 64, 65, 129, 1000])
+def test_values_of_single_samples_are_kept_while_a_method_trains(
+    tmp_path: Path, points: int
+) -> None:
+    ws, run_id = _at_work(tmp_path)
+    assert told_values(ws, run_id, "dvgs") is None
+    _told_until(ws, run_id, points)
+    kept = told_values(ws, run_id, "dvgs")
+    assert kept is not None
+    assert min(points, MOST_POINTS // 2) <= len(kept.points) <= MOST_POINTS + 1
+    assert points > MOST_POINTS or len(kept.points) == points
+    apart = np.diff(kept.points)
+    assert len(set(apart[:-1])) <= 1  # evenly; only the newest may follow sooner
+    assert kept.points[0] == 0
+    lines = kept.lines(np.array([1, 2, 0]))
+    np.testing.assert_array_equal(lines[[0, 2]], [-kept.points, kept.points])
+    assert np.isnan(lines[1]).all()
+
+
+def test_values_of_an_earlier_training_or_attempt_are_forgotten(tmp_path: Path) -> None:
+    ws, run_id = _at_work(tmp_path)
+    _told_until(ws, run_id, 9, training=2)
+    kept = told_values(ws, run_id, "dvgs")
+    assert kept is not None
+    assert (kept.training, len(kept.points)) == (2, 9)
+    np.testing.assert_array_equal(kept.lines(np.array([3])), np.full((1, 9), 2.0))
+    assert len(list((ws.run_dir(run_id) / "live" / "dvgs").iterdir())) == 9
+    _told_until(ws, run_id, 3)
+    kept = told_values(ws, run_id, "dvgs")
+    assert kept is not None
+    assert (kept.training, len(kept.points)) == (0, 3)
+
+
+def test_a_file_that_is_gone_or_cut_off_is_left_out(tmp_path: Path) -> None:
+    ws, run_id = _at_work(tmp_path)
+    _told_until(ws, run_id, 4)
+    files = sorted((ws.run_dir(run_id) / "live" / "dvgs").iterdir())
+    files[1].write_bytes(b"")
+    kept = told_values(ws, run_id, "dvgs")
+    assert kept is not None
+    assert kept.points.tolist() == [0, 2, 3]
+    for path in files:
+        path.write_bytes(b"")
+    assert told_values(ws, run_id, "dvgs") is None
+
+
+def test_a_finished_audit_keeps_no_values_of_its_way(audited: tuple[Workspace, str]) -> None:
+    ws, run_id = audited
+    assert told_values(ws, run_id, "aum") is None
 
 
 def test_trusted_samples_of_the_data_are_not_flagged() -> None:

@@ -28,7 +28,8 @@ from dvaudit import answering
 from dvaudit.audits import questions
 from dvaudit.core.errors import NotFoundError, SettingsError, UnsuitableDataError
 from dvaudit.store import RunKind
-from dvaudit.valuators.trained import net_inputs
+from dvaudit.valuators import dvemb_question
+from dvaudit.valuators.dvemb_question import question_gradients
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -165,10 +166,12 @@ def test_an_audit_that_keeps_no_end_says_what_to_do(
     assert "before dvaudit kept the end" in questions.cannot_ask(ws, pictures.audit)
 
 
-def test_features_that_come_out_otherwise_are_refused(
+def test_known_samples_that_come_out_otherwise_are_refused(
     pictures: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answering, "net_inputs", lambda *a, **k: 1.5 * net_inputs(*a, **k) + 0.1)
+    monkeypatch.setattr(
+        dvemb_question, "question_gradients", lambda *given: 1.5 * question_gradients(*given)
+    )
     own = pictures.folder / "shifted.png"
     own.write_bytes(picture_of(1, np.random.default_rng(4)))
     assert "run the audit again" in refusal_of(pictures, own, label="vale")

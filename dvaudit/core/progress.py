@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 
@@ -16,6 +18,18 @@ class Progress(Protocol):
 
 def silent(fraction: float, stage: str) -> None:
     """Ignore every report."""
+
+
+def in_proportion(progress: Progress, seconds: Sequence[float]) -> list[Progress]:
+    """Return a Progress for each of several stages in a row, as long as it is to take.
+
+    Args:
+        seconds: of each stage; what is estimated to take no time gets a hundredth of the longest,
+            so that no stage passes unseen.
+    """
+    least = max(seconds, default=0.0) / 100 or 1.0
+    ends = [0.0, *accumulate(max(each, least) for each in seconds)]
+    return [part(progress, start / ends[-1], end / ends[-1]) for start, end in pairwise(ends)]
 
 
 def part(progress: Progress, start: float, end: float) -> Progress:

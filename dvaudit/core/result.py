@@ -27,7 +27,9 @@ class ValuationResult:
         class_scores: (n, k) leave-one-out scores of the `scored_classes`, higher = more likely.
         scored_classes: the k classes that occur among labelled samples.
         columns: the method's own quantities, (n,) each, under their paper names.
-        status: one sentence: what was done, and what was repaired on the way.
+        status: in sentences, what was done.
+        warnings: sentences that a person must know before trusting the values: what was repaired,
+            cut short, or makes them unreliable.
         stats: ridge, clamps, duplicates, seconds per stage, device, plan; JSON-able.
         tables: further tables by name, where a method makes any.
         detects_mislabels: low values mean wrong labels: the method takes part in the consensus,
@@ -53,6 +55,7 @@ class ValuationResult:
     scored_classes: tuple[str, ...] = ()
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     status: str = ""
+    warnings: tuple[str, ...] = ()
     stats: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     detects_mislabels: bool = True

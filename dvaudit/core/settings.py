@@ -6,11 +6,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any, TypeVar, get_args, get_type_hints
+
+import numpy as np
 
 from dvaudit.core.errors import SettingsError
 
 S = TypeVar("S")
+SEEDS = 2**32  # scikit-learn takes as many
 
 
 def setting(
@@ -38,7 +42,7 @@ class SettingSpec:
     name: str
     label: str  # of a form: "ridge_rows" is "Ridge rows", unless it was given one
     type: type[int] | type[float] | type[bool] | type[str]
-    optional: bool  # None is allowed, and means "choose for me"
+    optional: bool  # None is allowed, and means what `help` says of empty
     default: Any
     help: str
     low: float | None
@@ -72,8 +76,21 @@ def specs(cls: type) -> tuple[SettingSpec, ...]:
     return tuple(out)
 
 
+def check_seed(seed: int) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        SettingsError: not a whole number from 0 to SEEDS - 1.
+    """
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < SEEDS:
+        raise SettingsError(f"The seed is {seed!r}; give a whole number from 0 to {SEEDS - 1:,}.")
+
+
 def parse(cls: type[S], given: Mapping[str, Any], owner: str) -> S:
     """Build settings from names and values (text from a command line is converted).
+
+    Where a setting is no text, "auto" is its default, and "none" or "" is None where it may be.
 
     Raises:
         SettingsError: an unknown name, a value of another type, or one out of bounds.
@@ -87,13 +104,26 @@ def parse(cls: type[S], given: Mapping[str, Any], owner: str) -> S:
     return cls(**{name: _convert(known[name], value, owner) for name, value in given.items()})
 
 
+def out_of_bounds(spec: SettingSpec, value: float) -> str:
+    """Return why a number is no value of a setting, as a form says it; "" where it is one."""
+    try:
+        _check_bounds(spec, value, spec.label)
+    except SettingsError as refusal:
+        return str(refusal)
+    return ""
+
+
 def _convert(spec: SettingSpec, value: Any, owner: str) -> Any:
     where = f"{owner}.{spec.name}"
-    if value is None or (spec.type is not str and value in ("none", "None", "auto", "")):
+    written = isinstance(value, str) and spec.type is not str
+    word = value.strip().lower() if written else None
+    if word == "auto":
+        return spec.default
+    if value is None or word in ("none", ""):
         if spec.optional:
             return None
         raise SettingsError(f"{where} needs a value of type {spec.type.__name__}; it got none.")
-    converted = _as_type(spec.type, value, where)
+    converted = _as_type(spec, value, where)
     if spec.choices and converted not in spec.choices:
         raise SettingsError(f"{where} is {value!r}; choose one of: {', '.join(spec.choices)}.")
     if spec.type in (int, float):
@@ -101,21 +131,32 @@ def _convert(spec: SettingSpec, value: Any, owner: str) -> Any:
     return converted
 
 
-def _as_type(kind: type, value: Any, where: str) -> Any:
+def _as_type(spec: SettingSpec, value: Any, where: str) -> Any:
+    kind = spec.type
     if kind is bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() in words:
             return words[str(value).lower()]
         raise SettingsError(f"{where} is {value!r}; give true or false.")
+    wanted = f"give a value of type {kind.__name__}{_words_allowed(spec)}."
+    if kind is not str and isinstance(value, (bool, np.bool_)):
+        raise SettingsError(f"{where} is {value!r}; {wanted}")
     try:
         converted = kind(value)
-    except (TypeError, ValueError):
-        raise SettingsError(
-            f"{where} is {value!r}; give a value of type {kind.__name__}."
-        ) from None
-    if kind is int and isinstance(value, float) and converted != value:
+    except (TypeError, ValueError, OverflowError):
+        raise SettingsError(f"{where} is {value!r}; {wanted}") from None
+    if kind is int and isinstance(value, Real) and converted != value:
         raise SettingsError(f"{where} is {value!r}; give a whole number.")
     return converted
+
+
+def _words_allowed(spec: SettingSpec) -> str:
+    """Return what an optional setting may be beside a value, to go on a sentence with."""
+    if not spec.optional:
+        return ""
+    if spec.default is None:
+        return ", or none (auto is the same)"
+    return f", none to leave it empty, or auto for the default, {spec.default}"
 
 
 def _check_bounds(spec: SettingSpec, value: float, where: str) -> None:

@@ -16,6 +16,7 @@ from torch import nn
 
 from dvaudit.core.errors import MissingDependencyError, SettingsError
 from dvaudit.core.progress import Progress
+from dvaudit.features.backbone import FittedBackbone, content_of
 from dvaudit.features.pictures import Pictures
 from dvaudit.features.standardise import standardise_
 
@@ -32,8 +33,18 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, a
 
 def extract(
     source: Pictures, settings: Any, device: str, progress: Progress, fitted_on: int
-) -> tuple[NDArray[np.floating], list[str]]:
-    """Return the (n, d) standardised answers of the network to all images, and the notes."""
+) -> tuple[NDArray[np.floating], list[str], FittedBackbone]:
+    """Return the (n, d) standardised answers of the network, notes, and what describes."""
+    matrix = answers_to(source, settings, device, progress)
+    scales = standardise_(matrix, fitted_on=fitted_on)
+    learned = FittedBackbone(source.shape, settings, content_of(settings), scales)
+    return matrix, source.notes(), learned
+
+
+def answers_to(
+    source: Pictures, settings: Any, device: str, progress: Progress
+) -> NDArray[np.float32]:
+    """Return the (n, d) answers of the network to all images."""
     progress(0.0, "Loading the network")
     network = load_network(settings).to(device)
     place = torch.device(device)
@@ -47,9 +58,7 @@ def extract(
                 answers = network(((images - mean) / deviation).expand(-1, 3, -1, -1))
                 rows.append(answers.float().flatten(1).cpu().numpy())
             progress(0.05 + 0.9 * (start + len(block)) / total, "Describing images")
-    matrix = np.concatenate(rows)
-    standardise_(matrix, fitted_on=fitted_on)
-    return matrix, source.notes()
+    return np.concatenate(rows)
 
 
 def load_network(settings: Any) -> nn.Module:

@@ -13,12 +13,14 @@ from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.progress import Progress, part
 from dvaudit.features._filters import FilterBank
 from dvaudit.features._responses import PooledResponses
+from dvaudit.features.patches import FittedPatches
 from dvaudit.features.pictures import Pictures
 from dvaudit.features.standardise import standardise_
 
 FIT_IMAGES = 1000
 FIT_PATCHES = 40_000
 SCALE_PATCHES = 5000  # patches that the unit of the threshold is measured on
+FEW = 256  # pictures that are described sooner than the compiled passes are loaded
 
 
 def extract(
@@ -28,29 +30,54 @@ def extract(
     device: str,
     progress: Progress,
     fitted_on: int,
-) -> tuple[NDArray[np.floating], list[str]]:
-    """Return the (n, 2 k grid^2) standardised features of all images, and the notes.
+) -> tuple[NDArray[np.floating], list[str], FittedPatches]:
+    """Return the (n, 2 k grid^2) standardised features of all images, notes, and what describes.
 
     The filters, and what columns are standardised by, are of the first `fitted_on` images.
     """
-    total = len(source.data)
     progress(0.0, "Choosing patches")
     bank = fit_bank(sample_patches(source, settings.patch, seed, fitted_on), settings, seed)
     pooled = PooledResponses(bank, source.shape, settings.grid, device)
-    matrix = np.empty((total, pooled.width), dtype=np.float32)
-    report = part(progress, 0.05, 0.95)
-    for start, block in source.batches():
-        pooled.write(block, matrix[start : start + len(block)])
-        report((start + len(block)) / total, "Describing images")
+    matrix = _responses(source, pooled, part(progress, 0.05, 0.95))
     progress(0.95, "Standardising features")
-    standardise_(matrix, fitted_on=fitted_on)
+    scales = standardise_(matrix, fitted_on=fitted_on)
     notes = source.notes()
     if bank.filters < settings.patches:
         notes.append(
             f"Only {bank.filters:,} patches that are not flat were found for {settings.patches:,} "
             "filters."
         )
-    return matrix, notes
+    weights = bank.weights.numpy()
+    learned = FittedPatches(
+        source.shape, weights, bank.patch, bank.threshold, bank.contrast, settings.grid, scales
+    )
+    return matrix, notes, learned
+
+
+def describe(
+    learned: FittedPatches, source: Pictures, device: str, progress: Progress
+) -> NDArray[np.float32]:
+    """Return the (n, 2 k grid^2) features of all images of `source` as `learned` has them."""
+    bank = FilterBank(
+        torch.from_numpy(learned.weights), learned.patch, learned.threshold, learned.contrast
+    )
+    fused = False if len(source.data) <= FEW else None
+    pooled = PooledResponses(bank, learned.shape, learned.grid, device, fused=fused)
+    matrix = _responses(source, pooled, progress)
+    learned.scales.apply_(matrix)
+    return matrix
+
+
+def _responses(
+    source: Pictures, pooled: PooledResponses, progress: Progress
+) -> NDArray[np.float32]:
+    """Return the (n, 2 k grid^2) responses of all images, not yet standardised."""
+    total = len(source.data)
+    matrix = np.empty((total, pooled.width), dtype=np.float32)
+    for start, block in source.batches():
+        pooled.write(block, matrix[start : start + len(block)])
+        progress((start + len(block)) / total, "Describing images")
+    return matrix
 
 
 def sample_patches(

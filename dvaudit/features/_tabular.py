@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -18,10 +19,41 @@ from dvaudit.core.dataset import Role
 from dvaudit.core.errors import UnsuitableDataError, some
 from dvaudit.core.progress import Progress
 from dvaudit.features._dates import DateParts
-from dvaudit.features._text import encode_texts
+from dvaudit.features._text import FittedTexts, encode_texts
 from dvaudit.features.tabular import UNKNOWN
 
 MISSING = "\x00missing"  # a category of its own that no cell can hold
+
+
+@dataclass(frozen=True, eq=False)
+class Encoders:
+    """What was learned from the columns of a table.
+
+    Attributes:
+        columns: those that have a value, by role.
+        largest: what numbers are divided by, by column.
+        transformer: of all columns but texts; None where there are no others.
+        texts: of the columns of texts, in their order.
+    """
+
+    columns: Mapping[Role, Sequence[str]]
+    largest: Mapping[str, float]
+    transformer: ColumnTransformer | None
+    texts: Sequence[FittedTexts]
+
+    def describe(self, table: pd.DataFrame) -> tuple[NDArray[np.floating], list[str]]:
+        """Return the (n, d) float32 encoding of the rows of a table, and notes on them."""
+        prepared = _typed(table, self.columns, self.largest)
+        notes = _infinite(table, self.columns[Role.NUMERIC])
+        blocks = []
+        if self.transformer is not None:
+            blocks.append(self.transformer.transform(prepared))
+            notes += _unknown(self.transformer, prepared, self.columns[Role.CATEGORICAL])
+        for name, texts in zip(self.columns[Role.TEXT], self.texts, strict=True):
+            block, said = texts.describe(prepared[name].tolist())
+            blocks.append(block)
+            notes += [f"{name}: {note}" for note in said]
+        return np.hstack(blocks).astype(np.float32), notes
 
 
 def encode(
@@ -31,8 +63,8 @@ def encode(
     seed: int,
     progress: Progress,
     fitted_on: int | None = None,
-) -> tuple[NDArray[np.floating], list[str]]:
-    """Return the (n, d) float32 encoding of the feature columns, and the notes.
+) -> tuple[NDArray[np.floating], list[str], Encoders]:
+    """Return the (n, d) float32 encoding of the feature columns, the notes, and the encoders.
 
     Args:
         fitted_on: the encoders are fitted on so many first rows; None takes all.
@@ -45,9 +77,14 @@ def encode(
         if roles[name].is_feature:
             columns[roles[name]].append(name)
     first = len(table) if fitted_on is None else fitted_on
-    prepared, notes = _prepare(table, columns, first)
+    infinite = _infinite(table, columns[Role.NUMERIC])
+    notes = _leave_out_empty(table.iloc[:first], columns) + infinite
+    largest = _largest(table.iloc[:first], columns[Role.NUMERIC])
+    prepared = _typed(table, columns, largest)
     progress(0.0, "Encoding columns")
-    blocks = []
+    blocks: list[NDArray[np.floating]] = []
+    transformer: ColumnTransformer | None = None
+    texts: list[FittedTexts] = []
     if any(columns[role] for role in (Role.NUMERIC, Role.CATEGORICAL, Role.DATE)):
         transformer = _transformer(columns, first, settings)
         if first == len(prepared):
@@ -59,50 +96,67 @@ def encode(
         notes += _unknown(transformer, prepared.iloc[first:], columns[Role.CATEGORICAL])
     for number, name in enumerate(columns[Role.TEXT]):
         progress((number + 1) / (len(columns[Role.TEXT]) + 1), f"Encoding {name}")
-        block, said = encode_texts(
+        block, said, learned = encode_texts(
             prepared[name].tolist(), settings.text_dimensions, settings.text_weight, seed, first
         )
         blocks.append(block)
+        texts.append(learned)
         notes += [f"{name}: {note}" for note in said]
-    return np.hstack(blocks).astype(np.float32), notes
+    encoders = Encoders(columns, largest, transformer, texts)
+    return np.hstack(blocks).astype(np.float32), notes, encoders
 
 
-def _prepare(
-    table: pd.DataFrame, columns: dict[Role, list[str]], first: int
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return typed columns; take those without a value in the first rows out of `columns`."""
-    prepared: dict[str, Any] = {}
-    notes, empty, infinite = [], [], []
+def _leave_out_empty(fitted: pd.DataFrame, columns: Mapping[Role, list[str]]) -> list[str]:
+    """Take columns without a value in the fitted rows out of `columns`, and say so."""
+    empty = []
     for role, names in columns.items():
         for name in list(names):
-            values = table[name]
-            if role is Role.NUMERIC:
-                numbers = _numbers(values)
-                if np.isinf(numbers).any():
-                    infinite.append(name)
-                    numbers = np.where(np.isinf(numbers), np.nan, numbers)
-                values = pd.Series(numbers, index=table.index)
-            if values.iloc[:first].isna().all():
+            values = _finite(fitted[name]) if role is Role.NUMERIC else fitted[name]
+            if pd.isna(values).all():
                 names.remove(name)
                 empty.append(name)
-            elif role is Role.NUMERIC:
-                # Squares of values such as 1e300 would overflow in the scaler.
-                prepared[name] = values / (values.iloc[:first].abs().max() or 1.0)
-            elif role is Role.DATE:
-                prepared[name] = values
-            elif role is Role.CATEGORICAL:
-                prepared[name] = values.astype(object).map(str).where(values.notna(), MISSING)
-            else:
-                prepared[name] = values.astype(object).map(str).where(values.notna(), "")
-    if not prepared:
+    if not any(columns.values()):
         raise UnsuitableDataError(
             f"None of the {len(empty)} feature columns has a value ({some(empty)}); choose others."
         )
-    if empty:
-        notes.append(f"Columns without values are left out ({len(empty)}): {some(empty)}.")
-    if infinite:
-        notes.append(f"Infinite values count as missing in: {some(infinite)}.")
-    return pd.DataFrame(prepared, index=table.index), notes
+    if not empty:
+        return []
+    return [f"Columns without values are left out ({len(empty)}): {some(empty)}."]
+
+
+def _largest(fitted: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
+    """Return the largest size of each column's numbers, 1 for zeros alone."""
+    return {name: float(np.nanmax(np.abs(_finite(fitted[name])))) or 1.0 for name in names}
+
+
+def _infinite(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    infinite = [name for name in names if np.isinf(_numbers(table[name])).any()]
+    return [f"Infinite values count as missing in: {some(infinite)}."] if infinite else []
+
+
+def _typed(
+    table: pd.DataFrame, columns: Mapping[Role, Sequence[str]], largest: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return the columns as the encoders take them."""
+    prepared: dict[str, Any] = {}
+    for role, names in columns.items():
+        for name in names:
+            values = table[name]
+            if role is Role.NUMERIC:
+                # Squares of values such as 1e300 would overflow in the scaler.
+                prepared[name] = _finite(values) / largest[name]
+            elif role is Role.DATE:
+                prepared[name] = values
+            else:
+                blank = MISSING if role is Role.CATEGORICAL else ""
+                prepared[name] = values.astype(object).map(str).where(values.notna(), blank)
+    return pd.DataFrame(prepared, index=table.index)
+
+
+def _finite(values: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return numbers, NaN for what is infinite."""
+    numbers = _numbers(values)
+    return np.where(np.isinf(numbers), np.nan, numbers)
 
 
 def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
@@ -111,7 +165,9 @@ def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _transformer(columns: Mapping[Role, list[str]], rows: int, settings: Any) -> ColumnTransformer:
+def _transformer(
+    columns: Mapping[Role, Sequence[str]], rows: int, settings: Any
+) -> ColumnTransformer:
     least = min(settings.min_rows, max(1, rows // 100))
     parts: list[tuple[str, Any, Any]] = [
         ("numeric", _numeric(), columns[Role.NUMERIC]),
@@ -179,7 +235,9 @@ def _pooled(transformer: ColumnTransformer, names: list[str]) -> list[str]:
     return [f"Rare categories are pooled (columns: {len(pooled)}): {which}."]
 
 
-def _unknown(transformer: ColumnTransformer, others: pd.DataFrame, names: list[str]) -> list[str]:
+def _unknown(
+    transformer: ColumnTransformer, others: pd.DataFrame, names: Sequence[str]
+) -> list[str]:
     """Say which columns have categories in the rows that were not fitted on, and only there."""
     if not names or not len(others):
         return []

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, final
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset, Kind
 from dvaudit.core.errors import SettingsError
-from dvaudit.core.progress import Progress
+from dvaudit.core.progress import Progress, silent
 from dvaudit.core.settings import setting
 from dvaudit.features.base import Extractor
-from dvaudit.features.pictures import pictures
+from dvaudit.features.cache import digest_of
+from dvaudit.features.fitted import Fitted, Kept
+from dvaudit.features.pictures import Pictures, Shape, pictures
+from dvaudit.features.standardise import Scales
 
 ARCHITECTURES = ("resnet18", "resnet34", "resnet50", "convnext_tiny", "vit_b_16")
 
@@ -46,6 +50,64 @@ class BackboneSettings:
 
 
 @final
+@dataclass(frozen=True, eq=False)
+class FittedBackbone(Fitted):
+    """The shape of pictures, which network, and the columns' scales.
+
+    Attributes:
+        content: SHA-256 of the file of weights; empty where they were downloaded.
+    """
+
+    name = "backbone"
+    version = 1
+
+    shape: Shape
+    settings: BackboneSettings
+    content: str
+    scales: Scales
+
+    def describe(
+        self, data: Dataset, *, device: str = "cpu", progress: Progress = silent
+    ) -> tuple[NDArray[np.floating], list[str]]:
+        if content_of(self.settings) != self.content:
+            raise SettingsError(
+                f"The weights in {self.settings.weights_file} are not those that the features "
+                "were made with; put the earlier file back, or run the audit again."
+            )
+        from dvaudit.features import _backbone  # loads torch; torchvision only within
+
+        source = Pictures(data, self.shape)
+        matrix = _backbone.answers_to(source, self.settings, device, progress)
+        self.scales.apply_(matrix)
+        return matrix, source.notes()
+
+    def kept(self) -> Kept:
+        facts = {
+            "shape": asdict(self.shape),
+            "settings": asdict(self.settings),
+            "content": self.content,
+        }
+        return Kept(facts, asdict(self.scales))
+
+    @classmethod
+    def restored(cls, kept: Kept) -> Self:
+        return cls(
+            Shape(**kept.facts["shape"]),
+            BackboneSettings(**kept.facts["settings"]),
+            str(kept.facts["content"]),
+            Scales(kept.arrays["mean"], kept.arrays["scale"]),
+        )
+
+
+def content_of(settings: BackboneSettings) -> str:
+    """Return the SHA-256 of the file of weights; empty where there is none."""
+    path = Path(settings.weights_file) if settings.weights_file else None
+    if path is None or not path.is_file():
+        return ""
+    return digest_of(path)
+
+
+@final
 class Backbone(Extractor):
     """What the layer before the classifier answers; (n, 512 to 2048), standardised."""
 
@@ -55,9 +117,10 @@ class Backbone(Extractor):
         "The last layer of a network trained on ImageNet. Best for photographs of everyday "
         "things; needs its weights from a file or a download."
     )
-    version = 1
+    version = FittedBackbone.version
     kinds = frozenset({Kind.IMAGE})
     Settings = BackboneSettings
+    Learns = FittedBackbone
 
     def _extract(
         self,
@@ -67,7 +130,7 @@ class Backbone(Extractor):
         device: str,
         progress: Progress,
         fitted_on: int,
-    ) -> tuple[NDArray[np.floating], list[str]]:
+    ) -> tuple[NDArray[np.floating], list[str], Fitted]:
         if not settings.weights_file and not settings.download:
             raise SettingsError(
                 "The feature extractor 'backbone' needs trained weights: set weights_file to a "

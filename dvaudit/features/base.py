@@ -15,6 +15,7 @@ from dvaudit.core.dataset import Dataset, Kind
 from dvaudit.core.errors import SettingsError, UnsuitableDataError, some
 from dvaudit.core.progress import Progress, silent
 from dvaudit.core.settings import parse
+from dvaudit.features.fitted import Fitted
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Features:
         seconds: what the extraction took when it was computed.
         from_cache: whether it was read from the cache instead.
         key: SHA-256 of everything the matrix depends on; empty where no cache was asked for.
+        fitted: what was learned, which describes other samples alike; None where the matrix is
+            from the cache and it was not asked for.
     """
 
     matrix: NDArray[np.floating]
@@ -38,18 +41,21 @@ class Features:
     seconds: float
     from_cache: bool = False
     key: str = ""
+    fitted: Fitted | None = None
 
 
 class Extractor(ABC):
     """One way to turn samples into vectors.
 
     A new one is a module with a final subclass that fills the class attributes and `_extract`,
-    and one line in `dvaudit/features/__init__.py` that registers it.
+    a `Fitted` for what it learns, and one line in `dvaudit/features/__init__.py` that registers
+    it.
 
     Attributes:
         version: counts changes of what the same settings compute; part of the cache key.
+        Learns: what it learns, as it is kept.
         kinds: the kinds of data it works on.
-        cached: False where computing costs no more than reading the cache.
+        cached: False where computing costs no more than reading the cache, and nothing is learned.
     """
 
     name: ClassVar[str]
@@ -58,6 +64,7 @@ class Extractor(ABC):
     version: ClassVar[int]
     kinds: ClassVar[frozenset[Kind]]
     Settings: ClassVar[type[Any]]
+    Learns: ClassVar[type[Fitted]]
     cached: ClassVar[bool] = True
 
     @abstractmethod
@@ -69,8 +76,8 @@ class Extractor(ABC):
         device: str,
         progress: Progress,
         fitted_on: int,
-    ) -> tuple[NDArray[np.floating], list[str]]:
-        """Return the (n, d) matrix of `data` and the notes.
+    ) -> tuple[NDArray[np.floating], list[str], Fitted]:
+        """Return the (n, d) matrix of `data`, the notes, and what was learned.
 
         Whatever is learned or chosen from the samples is so from the first `fitted_on` alone.
         """
@@ -99,10 +106,10 @@ class Extractor(ABC):
         self.check(data)
         fitted = rows_fitted(data, fitted_on)
         start = time.perf_counter()
-        matrix, notes = self._extract(data, parsed, seed, device, progress, fitted)
+        matrix, notes, learned = self._extract(data, parsed, seed, device, progress, fitted)
         check_finite(matrix, data)
         seconds = time.perf_counter() - start
-        return Features(matrix, self.name, asdict(parsed), tuple(notes), seconds)
+        return Features(matrix, self.name, asdict(parsed), tuple(notes), seconds, fitted=learned)
 
     def check(self, data: Dataset) -> None:
         """Refuse data of a kind this extractor does not work on, and data without samples."""

@@ -1,15 +1,18 @@
-"""Feature vectors kept by content: KEY.npy beside KEY.json."""
+"""Feature vectors kept by content: KEY.npy, KEY.json, and what was learned, KEY.fitted.npz."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import pickle
 import tempfile
+import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,8 +21,10 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset
 from dvaudit.features.base import Features
+from dvaudit.features.fitted import Fitted, Kept
 
 SCHEMA_VERSION = 1
+FACTS = "facts"  # in a file of what was learned: the bytes of its JSON
 
 
 def content_key(
@@ -97,6 +102,50 @@ class FeatureCache:
         _replace(self.folder / f"{key}.npy", write_matrix)
         _replace(self.folder / f"{key}.json", write_description)
 
+    def rows(self, key: str, rows: NDArray[np.int64]) -> NDArray[np.floating] | None:
+        """Return some rows of the features kept under `key`; None where they cannot be read.
+
+        Only these rows are read, so the checksum is not looked at.
+        """
+        try:
+            matrix = np.load(self.folder / f"{key}.npy", mmap_mode="r", allow_pickle=False)
+            return np.array(matrix[rows])
+        except (OSError, ValueError, IndexError, EOFError):
+            return None
+
+    def save_fitted(self, key: str, fitted: Fitted) -> None:
+        """Keep what was learned under `key`, in place of what is kept there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kept = fitted.kept()
+        described = {**_made_by(type(fitted)), "facts": dict(kept.facts)}
+        text = np.frombuffer(json.dumps(described).encode(), dtype=np.uint8)
+
+        def write(file: BinaryIO) -> None:
+            np.savez(file, allow_pickle=False, **{FACTS: text, **kept.arrays})
+
+        _replace(self._fitted_path(key), write)
+
+    def has_fitted(self, key: str) -> bool:
+        """Whether there is something under `key` that `fitted` may be able to read."""
+        return self._fitted_path(key).exists()
+
+    def fitted(self, key: str, kinds: Iterable[type[Fitted]]) -> tuple[Fitted | None, str]:
+        """Return what was learned, kept under `key`, and "", or None and why it cannot be used.
+
+        Args:
+            kinds: what it may be.
+        """
+        path = self._fitted_path(key)
+        if not path.exists():
+            return None, "what was learned from the samples is not in the cache"
+        try:
+            return _fitted(path, kinds), ""
+        except UNREADABLE as error:
+            return None, f"what was learned from the samples could not be read: {error}"
+
+    def _fitted_path(self, key: str) -> Path:
+        return self.folder / f"{key}.fitted.npz"
+
     def _read(self, key: str, samples: int, described: Path) -> Features:
         about = json.loads(described.read_bytes())
         if about["schema_version"] != SCHEMA_VERSION:
@@ -121,10 +170,50 @@ class FeatureCache:
         return replace(kept, from_cache=True, key=key)
 
 
+# A pickle of another release can end in any of these.
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, ImportError, IndexError),
+    *(zipfile.BadZipFile, pickle.UnpicklingError),
+)
+
+
+def _fitted(path: Path, kinds: Iterable[type[Fitted]]) -> Fitted:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}  # compares the checksums of the zip
+    described = json.loads(arrays.pop(FACTS).tobytes())
+    facts = described.pop("facts")
+    for kind in kinds:
+        if kind.name == described["name"]:
+            _refuse_other(described, _made_by(kind))
+            return kind.restored(Kept(facts, arrays))
+    raise ValueError(f"there is no {described['name']!r} any more")
+
+
+def _made_by(kind: type[Fitted]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": kind.name,
+        "version": kind.version,
+        **{name: metadata.version(name) for name in kind.libraries},
+    }
+
+
+def _refuse_other(described: Mapping[str, Any], made: Mapping[str, Any]) -> None:
+    other = [name for name in {**described, **made} if described.get(name) != made.get(name)]
+    if other:
+        words = [f"{name} {described.get(name)} instead of {made.get(name)}" for name in other]
+        raise ValueError(f"it was made by {', '.join(words)}")
+
+
 def _content(name: str, value: Any) -> Any:
     path = Path(value) if name.endswith("_file") and value else None
     if path is None or not path.is_file():
         return value
+    return digest_of(path)
+
+
+def digest_of(path: Path) -> str:
+    """Return the hex SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

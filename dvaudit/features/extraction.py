@@ -13,8 +13,17 @@ from dvaudit.core.settings import parse
 from dvaudit.features import registry
 from dvaudit.features.base import Features, rows_fitted
 from dvaudit.features.cache import FeatureCache, content_key
+from dvaudit.features.fitted import Fitted
+from dvaudit.features.pictures import FittedPictures
+from dvaudit.features.tokens import FittedTokens
 
 _CHOSEN = {Kind.IMAGE: "patches", Kind.TABULAR: "tabular", Kind.VECTOR: "vectors"}
+
+
+def learned_kinds() -> tuple[type[Fitted], ...]:
+    """Return all that may be learned from samples: by extractors, and for nets that need none."""
+    of_extractors = (extractor.Learns for extractor in registry.extractors().values())
+    return (*of_extractors, FittedPictures, FittedTokens)
 
 
 def automatic_for(kind: Kind) -> str:
@@ -36,6 +45,7 @@ def extract(
     device: str = "cpu",
     cache: Path | None = None,
     fitted_on: int | None = None,
+    fitted: bool = False,
     progress: Progress = silent,
 ) -> Features:
     """Return one vector per sample of `data`.
@@ -47,6 +57,8 @@ def extract(
         cache: folder where vectors are kept by content; None keeps none.
         fitted_on: the extractor learns from so many first samples and describes all; None learns
             from all.
+        fitted: return what was learned, too. Where the cache has the vectors without it, they are
+            made again.
 
     Raises:
         SettingsError: no such extractor or setting, or a value out of bounds.
@@ -65,20 +77,24 @@ def extract(
             progress=progress,
         )
         progress(1.0, "Features are ready")
-        return made
+        return made if fitted else replace(made, fitted=None)
     chosen.check(data)
     parsed = parse(chosen.Settings, given, chosen.name)
     store = FeatureCache(cache)
-    fitted = rows_fitted(data, fitted_on)
-    key = content_key(data, chosen.name, chosen.version, asdict(parsed), seed, fitted)
+    first = rows_fitted(data, fitted_on)
+    key = content_key(data, chosen.name, chosen.version, asdict(parsed), seed, first)
     found, problem = store.load(key, len(data))
-    if found is not None:
+    learned = store.fitted(key, learned_kinds())[0] if fitted else None
+    if found is not None and (learned is not None or not fitted):
         progress(1.0, "Features are in the cache")
-        return found
+        return replace(found, fitted=learned)
     made = chosen.extract(
-        data, settings=given, seed=seed, device=device, fitted_on=fitted, progress=progress
+        data, settings=given, seed=seed, device=device, fitted_on=first, progress=progress
     )
     notes = (*made.notes, problem) if problem else made.notes
+    if made.fitted is not None:
+        store.save_fitted(key, made.fitted)
     store.save(key, made)
     progress(1.0, "Features are ready")
-    return replace(made, notes=notes, key=key)
+    # What was learned from texts is as large as the vectors; who keeps these need not keep it.
+    return replace(made, notes=notes, key=key, fitted=made.fitted if fitted else None)

@@ -6,17 +6,19 @@ Coates, Ng and Lee, "An Analysis of Single-Layer Networks in Unsupervised Featur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, final
+from dataclasses import asdict, dataclass
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset, Kind
-from dvaudit.core.progress import Progress
+from dvaudit.core.progress import Progress, silent
 from dvaudit.core.settings import setting
 from dvaudit.features.base import Extractor
-from dvaudit.features.pictures import pictures
+from dvaudit.features.fitted import Fitted, Kept
+from dvaudit.features.pictures import Pictures, Shape, pictures
+from dvaudit.features.standardise import Scales
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,48 @@ class PatchesSettings:
 
 
 @final
+@dataclass(frozen=True, eq=False)
+class FittedPatches(Fitted):
+    """The shape of pictures, a filter bank (see _filters.FilterBank), and the columns' scales."""
+
+    name = "patches"
+    version = 1
+
+    shape: Shape
+    weights: NDArray[np.float32]
+    patch: int
+    threshold: float
+    contrast: float
+    grid: int
+    scales: Scales
+
+    def describe(
+        self, data: Dataset, *, device: str = "cpu", progress: Progress = silent
+    ) -> tuple[NDArray[np.floating], list[str]]:
+        from dvaudit.features import _patches  # loads torch
+
+        source = Pictures(data, self.shape)
+        return _patches.describe(self, source, device, progress), source.notes()
+
+    def kept(self) -> Kept:
+        facts = {
+            "shape": asdict(self.shape),
+            "patch": self.patch,
+            "threshold": self.threshold,
+            "contrast": self.contrast,
+            "grid": self.grid,
+        }
+        return Kept(facts, {"weights": self.weights, **asdict(self.scales)})
+
+    @classmethod
+    def restored(cls, kept: Kept) -> Self:
+        facts, arrays = dict(kept.facts), kept.arrays
+        shape = Shape(**facts.pop("shape"))
+        scales = Scales(arrays["mean"], arrays["scale"])
+        return cls(shape=shape, weights=arrays["weights"], scales=scales, **facts)
+
+
+@final
 class Patches(Extractor):
     """Pooled two-sided responses to whitened patches; (n, 2 * patches * grid^2), standardised."""
 
@@ -83,9 +127,10 @@ class Patches(Extractor):
         "How strongly small patches drawn from the images answer in each part of an image. "
         "Needs no download and no training; far better than raw pixels on photographs."
     )
-    version = 1
+    version = FittedPatches.version
     kinds = frozenset({Kind.IMAGE})
     Settings = PatchesSettings
+    Learns = FittedPatches
 
     def _extract(
         self,
@@ -95,7 +140,7 @@ class Patches(Extractor):
         device: str,
         progress: Progress,
         fitted_on: int,
-    ) -> tuple[NDArray[np.floating], list[str]]:
+    ) -> tuple[NDArray[np.floating], list[str], Fitted]:
         from dvaudit.features import _patches  # loads torch
 
         least = settings.patch + settings.grid - 1

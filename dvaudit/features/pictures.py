@@ -6,7 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from PIL import Image
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.errors import UnreadableInputError, UnsuitableDataError
 from dvaudit.core.pictures import as_rgb, open_image, stored_mode
+from dvaudit.core.progress import Progress, silent
+from dvaudit.features.fitted import Fitted, Kept
 
 NATIVE_SIDE = 64  # images of one size, no side longer than this, stay as they are
 SIDES = (32, 64)  # what other images are resized to
@@ -155,6 +158,34 @@ def pictures(
     else:
         width, height = _common_size(np.array(sizes), side, least_side)
     return Pictures(data, Shape(height, width, 1 if grey else 3))
+
+
+@dataclass(frozen=True)
+class FittedPictures(Fitted):
+    """The shape of pictures that nets take, (n, channels, height, width) in [0, 1]."""
+
+    name = "pictures of nets"
+    version = 1
+
+    shape: Shape
+
+    def describe(
+        self, data: Dataset, *, device: str = "cpu", progress: Progress = silent
+    ) -> tuple[NDArray[np.float32], list[str]]:
+        source, shape = Pictures(data, self.shape), self.shape
+        out = np.empty((len(data), shape.channels, shape.height, shape.width), dtype=np.float32)
+        for start, block in source.batches():
+            out[start : start + len(block)] = block.transpose(0, 3, 1, 2)
+            progress(start / len(data), "Reading pictures")
+        out /= 255
+        return out, source.notes()
+
+    def kept(self) -> Kept:
+        return Kept(asdict(self.shape))
+
+    @classmethod
+    def restored(cls, kept: Kept) -> Self:
+        return cls(Shape(**kept.facts))
 
 
 def _verb(count: int) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, final
+from dataclasses import asdict, dataclass
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset, Kind
-from dvaudit.core.progress import Progress
+from dvaudit.core.progress import Progress, silent
 from dvaudit.core.settings import setting
 from dvaudit.features.base import Extractor
-from dvaudit.features.pictures import pictures
+from dvaudit.features.fitted import Fitted, Kept
+from dvaudit.features.pictures import Pictures, Shape, pictures
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,46 @@ class PixelsSettings:
 
 
 @final
+@dataclass(frozen=True)
+class FittedPixels(Fitted):
+    """The shape that pictures are brought to."""
+
+    name = "pixels"
+    version = 1
+
+    shape: Shape
+
+    def describe(
+        self, data: Dataset, *, device: str = "cpu", progress: Progress = silent
+    ) -> tuple[NDArray[np.floating], list[str]]:
+        source, shape = Pictures(data, self.shape), self.shape
+        width = shape.height * shape.width * shape.channels
+        matrix = np.empty((len(data), width), dtype=np.float32)
+        for start, block in source.batches():
+            matrix[start : start + len(block)] = block.reshape(len(block), width)
+            progress(start / len(data), "Reading pixels")
+        matrix /= 255
+        return matrix, source.notes()
+
+    def kept(self) -> Kept:
+        return Kept(asdict(self.shape))
+
+    @classmethod
+    def restored(cls, kept: Kept) -> Self:
+        return cls(Shape(**kept.facts))
+
+
+@final
 class Pixels(Extractor):
     """Pixel values in [0, 1], row by row, channels last; (n, height * width * channels)."""
 
     name = "pixels"
     title = "Raw pixels"
     summary = "The pixel values themselves. Fast; enough for centred digits, weak on photographs."
-    version = 1
+    version = FittedPixels.version
     kinds = frozenset({Kind.IMAGE})
     Settings = PixelsSettings
+    Learns = FittedPixels
 
     def _extract(
         self,
@@ -46,13 +78,7 @@ class Pixels(Extractor):
         device: str,
         progress: Progress,
         fitted_on: int,
-    ) -> tuple[NDArray[np.floating], list[str]]:
-        source = pictures(data, settings.size, fitted_on=fitted_on)
-        shape = source.shape
-        width = shape.height * shape.width * shape.channels
-        matrix = np.empty((len(data), width), dtype=np.float32)
-        for start, block in source.batches():
-            matrix[start : start + len(block)] = block.reshape(len(block), width)
-            progress(start / len(data), "Reading pixels")
-        matrix /= 255
-        return matrix, source.notes()
+    ) -> tuple[NDArray[np.floating], list[str], Fitted]:
+        learned = FittedPixels(pictures(data, settings.size, fitted_on=fitted_on).shape)
+        matrix, notes = learned.describe(data, progress=progress)
+        return matrix, notes, learned

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,13 +13,28 @@ BLOCK_BYTES = 16 << 20
 LEAST_SHARE = 0.05
 
 
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """Mean (d,) of each column, and what is multiplied by after it is taken off; float64."""
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def apply_(self, matrix: NDArray[np.float32]) -> None:
+        """Standardise the columns of a (n, d) matrix in place."""
+        for block in _blocks(len(matrix), _rows(matrix)):
+            matrix[block] = (matrix[block] - self.mean) * self.scale
+
+
 def standardise_(
     matrix: NDArray[np.float32],
     least_share: float = LEAST_SHARE,
     *,
     fitted_on: int | None = None,
-) -> None:
+) -> Scales:
     """Centre each column of the (n, d) matrix and divide it by its deviation, in place.
+
+    Returns the means and scales.
 
     Deviations below `least_share` of the root mean square over all columns count as that, so a
     constant column becomes zero and rounding noise stays small. Sums are taken in float64 over
@@ -26,7 +43,7 @@ def standardise_(
     Args:
         fitted_on: centre and deviation are those of so many first rows; None takes all.
     """
-    rows = max(1, BLOCK_BYTES // (8 * max(matrix.shape[1], 1)))
+    rows = _rows(matrix)
     fitted = matrix[:fitted_on]
     mean = np.zeros(matrix.shape[1])
     for block in _blocks(len(fitted), rows):
@@ -39,8 +56,14 @@ def standardise_(
     floor = least_share * np.sqrt(variance.mean()) if len(variance) else 0.0
     deviation = np.maximum(np.sqrt(variance), floor)
     scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    for block in _blocks(len(matrix), rows):
-        matrix[block] = (matrix[block] - mean) * scale
+    scales = Scales(mean, scale)
+    scales.apply_(matrix)
+    return scales
+
+
+def _rows(matrix: NDArray[np.float32]) -> int:
+    columns: int = matrix.shape[1]
+    return max(1, BLOCK_BYTES // (8 * max(columns, 1)))
 
 
 def _blocks(total: int, rows: int) -> list[slice]:

@@ -33,7 +33,7 @@ from dvaudit.findings.detection import (
     recommend,
     review_grid,
 )
-from dvaudit.findings.early import early_detection, so_far
+from dvaudit.findings.early import agreement_with_end, early_detection, so_far
 from dvaudit.findings.effort import neighbour_seconds
 from dvaudit.findings.embedding import on_grid, principal_components
 from dvaudit.findings.error_rate import estimate_error_rate
@@ -84,6 +84,7 @@ __all__ = [
     "Planted",
     "RankIntervals",
     "Recommendation",
+    "agreement_with_end",
     "as_vectors",
     "at_cut_off",
     "atypical",

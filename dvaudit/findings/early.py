@@ -18,10 +18,16 @@ def early_detection(trace: Trace) -> pd.DataFrame:
     lowest_10, the share of the lowest 5 and 10 % at the end that are among the lowest as many by
     then; loss.
     """
-    sums = so_far(trace)
+    return agreement_with_end(trace.points, so_far(trace), trace.losses)
+
+
+def agreement_with_end(
+    points: NDArray[np.float64], sums: NDArray[np.floating], losses: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Return `early_detection` of values so far, (S, n), at S points, the last being the end."""
     final = sums[-1]
     rows = []
-    for point, values, loss in zip(trace.points, sums, trace.losses, strict=True):
+    for point, values, loss in zip(points, sums, losses, strict=True):
         known = np.isfinite(values) & np.isfinite(final)
         rows.append(
             {

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dvaudit.jobs.control import resume as resume
     from dvaudit.jobs.control import submit as submit
     from dvaudit.jobs.control import work_here as work_here
+    from dvaudit.jobs.expecting import expect as expect
     from dvaudit.jobs.supervisor import Supervisor as Supervisor
 
 __getattr__, __all__ = exports(
@@ -16,6 +17,7 @@ __getattr__, __all__ = exports(
     {
         "Supervisor": "dvaudit.jobs.supervisor",
         "cancel": "dvaudit.jobs.control",
+        "expect": "dvaudit.jobs.expecting",
         "resume": "dvaudit.jobs.control",
         "submit": "dvaudit.jobs.control",
         "work_here": "dvaudit.jobs.control",

@@ -11,6 +11,7 @@ from dvaudit.core.progress import Progress
 from dvaudit.jobs.execute import attempt
 from dvaudit.jobs.functions import ALLOWED, check
 from dvaudit.jobs.liveness import hold
+from dvaudit.jobs.waking import wake
 from dvaudit.store import RunStatus, Workspace, WorkspaceError
 
 _POLL = 0.25
@@ -25,6 +26,7 @@ def submit(ws: Workspace, run_id: str, *, allowed: Sequence[str] = ALLOWED) -> N
     """
     check(ws.run(run_id).params, allowed)
     ws.queue.submit(run_id)
+    wake(ws.root)
 
 
 def cancel(ws: Workspace, run_id: str) -> None:
@@ -42,6 +44,7 @@ def resume(ws: Workspace, run_id: str) -> None:
         WorkspaceError: the run is done or still live.
     """
     ws.queue.resume(run_id)
+    wake(ws.root)
 
 
 def work_here(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dvaudit.core.errors import DvauditError
@@ -51,9 +51,15 @@ def resolve(params: Mapping[str, Any], allowed: Sequence[str]) -> RunFunction:
     Raises:
         UnknownFunctionError: as `check`, or the module has no such function.
     """
-    module, name = check(params, allowed)
+    function: RunFunction = find(params.get("function"), allowed)
+    return function
+
+
+def find(text: object, allowed: Sequence[str]) -> Callable[..., object]:
+    """Import and return what an import string names; see `resolve`."""
+    module, name = check({"function": text}, allowed)
     found = getattr(importlib.import_module(module), name, None)
     if not callable(found):
         raise UnknownFunctionError(f"There is no function {name!r} in {module}.")
-    function: RunFunction = found
+    function: Callable[..., object] = found
     return function

@@ -24,6 +24,10 @@ def card(report: Report) -> list[tuple[str, Rows]]:
             (f"Method: {name}", _method(details))
             for name, details in record.get("valuators", {}).items()
         ),
+        *(
+            (f"Method: {name}", [("Failed", f"{reason} Nothing in this report is by it.")])
+            for name, reason in record.get("failed", {}).items()
+        ),
         ("Cut-off", [("Rule", f"Flagged: {report.cut_off.words()}.")] if labels else []),
         ("Error rate", [("How it was made", report.error_rate.how)] if labels else []),
         ("Run", _run(record)),
@@ -76,8 +80,9 @@ def _features(features: Mapping[str, Any]) -> Rows:
 
 
 def _method(details: Mapping[str, Any]) -> Rows:
-    """Return status, settings, and every plain number the method reports."""
+    """Return status, warnings, settings, and every plain number the method reports."""
     rows = [("Status", str(details["status"]))] if details.get("status") else []
+    rows.extend(("Warning", str(text)) for text in details.get("warnings", ()))
     rows.extend(_settings(details.get("settings", {})))
     if "seconds_total" in details:
         rows.append(("Time", _seconds(details["seconds_total"])))

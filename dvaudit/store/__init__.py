@@ -2,6 +2,7 @@
 
 from dvaudit.store.audit_samples import AuditSample
 from dvaudit.store.errors import OvertakenError, RepeatedEventError, WorkspaceError
+from dvaudit.store.live import LiveFolder, LiveValues
 from dvaudit.store.records import (
     DatasetRecord,
     DatasetStatus,
@@ -16,6 +17,8 @@ __all__ = [
     "AuditSample",
     "DatasetRecord",
     "DatasetStatus",
+    "LiveFolder",
+    "LiveValues",
     "OvertakenError",
     "RepeatedEventError",
     "RunKind",

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import delete, insert, select, update
 
 from dvaudit.core.dataset import Dataset, ImageSource, class_counts
@@ -20,6 +22,7 @@ from dvaudit.store.errors import WorkspaceError
 from dvaudit.store.frames import (
     read_frame,
     read_head,
+    read_rows,
     read_texts,
     sample_frame,
     stored_frame,
@@ -182,6 +185,10 @@ class Datasets:
     def first_samples(self, dataset_id: str, rows: int) -> pd.DataFrame:
         """The first `rows` of the sample table; only the part of the file that has them is read."""
         return read_head(self._samples_path(dataset_id), rows)
+
+    def sample_rows(self, dataset_id: str, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """Some rows of the sample table, in that order; only these are read."""
+        return read_rows(self._samples_path(dataset_id), rows)
 
     def sample_ids(self, dataset_id: str) -> frozenset[str]:
         """Ids of all samples; kept in memory for as long as the file stays the same."""

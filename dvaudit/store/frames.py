@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Dataset
 from dvaudit.store.atomic import replacing
@@ -76,6 +77,12 @@ def read_head(path: Path, rows: int) -> pd.DataFrame:
         batch = next(file.iter_batches(batch_size=rows), None)
         table = file.schema_arrow.empty_table() if batch is None else pa.Table.from_batches([batch])
     return _frame(table)
+
+
+def read_rows(path: Path, rows: NDArray[np.int64]) -> pd.DataFrame:
+    """Read some rows of a file of `write_frame`; of an Arrow file, nothing else."""
+    table = _mapped(path) if path.suffix == ARROW else pq.read_table(path)
+    return _frame(table.take(pa.array(rows)))
 
 
 def read_texts(path: Path, column: str) -> list[str]:

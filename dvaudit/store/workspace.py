@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ from dvaudit.store.datasets import Datasets
 from dvaudit.store.errors import WorkspaceError
 from dvaudit.store.frames import read_frame, write_frame
 from dvaudit.store.judging import Judging
+from dvaudit.store.live import LiveFolder
 from dvaudit.store.records import DatasetRecord, RunKind, RunRecord, run_number, run_text
 from dvaudit.store.results import Results
 from dvaudit.store.runs import Runs
@@ -176,6 +178,10 @@ class Workspace(Judging):
         """
         return self._datasets.samples(dataset_id)
 
+    def sample_rows(self, dataset_id: str, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """The rows of `samples` at these positions, in that order, read without the rest."""
+        return self._datasets.sample_rows(dataset_id, rows)
+
     def first_samples(self, dataset_id: str, rows: int) -> pd.DataFrame:
         """The first `rows` of `samples`, read without the rest."""
         return self._datasets.first_samples(dataset_id, rows)
@@ -300,6 +306,15 @@ class Workspace(Judging):
         """What `write_live` kept last; None where a run tells nothing while it runs."""
         path = self.run_dir(run_id) / "live.parquet"
         return read_frame(path) if path.exists() else None
+
+    def live_values(self, run_id: str, name: str) -> LiveFolder:
+        """The values of all samples that the method `name` tells while it trains."""
+        return LiveFolder(self.run_dir(run_id) / "live" / name)
+
+    def clear_live(self, run_id: str) -> None:
+        """Forget what a run told while it ran: the table and the values of all methods."""
+        (self.run_dir(run_id) / "live.parquet").unlink(missing_ok=True)
+        LiveFolder(self.run_dir(run_id) / "live").clear()
 
     def cut_off(self, run_id: str) -> CutOff:
         """The cut-off chosen for a run; the methods' own flags where none was."""

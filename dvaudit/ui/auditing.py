@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,17 +14,17 @@ from dvaudit import audits, features, valuators
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.errors import DvauditError
 from dvaudit.core.machine import Cost, available_memory, size_text
-from dvaudit.core.settings import specs
+from dvaudit.core.settings import check_seed, specs
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import history
+from dvaudit.ui.audit_again import AUTOMATIC, SEED, as_in, extractor_key, method_key
 from dvaudit.ui.following import follow
 from dvaudit.ui.forms import settings_form
+from dvaudit.ui.method_words import methods_said
 from dvaudit.ui.session import refusals_shown, select
 from dvaudit.ui.trusted_choice import trusted_choice
 from dvaudit.ui.words import duration, plain
 
-MOST_SEED = 2**31 - 1
-AUTOMATIC = "automatic"
 ADDRESSED = "with"  # names a method in the address of the page
 _SEEN_LIVE = "audits_seen_live"
 _LABELS_MAY_BE = "whose labels may be wrong like all others"
@@ -65,13 +66,15 @@ def standing(
     newest = list(runs[:1]) if runs and runs[0].status.is_resumable else []
     shown = sorted(live, key=lambda run: (run.status is RunStatus.QUEUED, run.created)) + newest
     for run in shown:
-        follow(ws, run)
+        follow(ws, run, partial(as_in, ws, dataset, run))
     if chosen is None or chosen.id in {run.id for run in shown}:
         return
+    change = partial(as_in, ws, dataset, chosen)
     if chosen.status is RunStatus.DONE:
         history.outcome(ws, dataset, chosen)
+        methods_said(ws, chosen, change)
     else:
-        follow(ws, chosen)
+        follow(ws, chosen, change)
 
 
 def set_up(ws: Workspace, dataset: DatasetRecord) -> None:
@@ -124,10 +127,9 @@ def _form(ws: Workspace, dataset: DatasetRecord) -> Plan:
         st.markdown("**Randomness**")
         seed = st.number_input(
             "Seed",
-            0,
-            MOST_SEED,
-            0,
-            key="audit_seed",
+            value=0,
+            step=1,
+            key=SEED,
             help="The same seed gives the same result.",
             persist_state="session",
         )
@@ -145,7 +147,7 @@ def _methods(infos: list[valuators.ValuatorInfo], *, labelled: bool) -> tuple[st
         with st.expander(
             f"Other methods, to compare with ({len(others)})",
             icon=":material/compare_arrows:",
-            expanded=any(st.session_state.get(_key(info.name, labelled)) for info in others),
+            expanded=any(st.session_state.get(method_key(info.name, labelled)) for info in others),
         ):
             chosen += [info.name for info in others if _method(info, labelled)]
     return tuple(chosen)
@@ -157,13 +159,8 @@ def _choose_addressed(infos: list[valuators.ValuatorInfo], labelled: bool) -> No
     if wanted is None:
         return
     if wanted in {info.name for info in infos}:
-        st.session_state[_key(wanted, labelled)] = True
+        st.session_state[method_key(wanted, labelled)] = True
     st.query_params.pop(ADDRESSED)
-
-
-def _key(name: str, labelled: bool) -> str:
-    """Return the key of a method's box; what is chosen for labels is no choice for data without."""
-    return f"method_{name}" if labelled else f"method_{name}_unlabelled"
 
 
 def default_first(info: valuators.ValuatorInfo) -> int:
@@ -177,10 +174,10 @@ def _method(info: valuators.ValuatorInfo, labelled: bool) -> bool:
     absent = info.requires is not None and find_spec(info.requires) is None
     with st.container(border=True, gap="xsmall"):
         chosen = st.checkbox(
-            f"**{info.title}**",
+            info.title,  # as it is: the label is the accessible name, too
             value=info.name in (audits.DEFAULT_VALUATORS if labelled else UNLABELLED),
             disabled=absent,
-            key=_key(info.name, labelled),
+            key=method_key(info.name, labelled),
             persist_state="session",
             help=plain(info.reference),
         )
@@ -202,7 +199,7 @@ def _extractor(dataset: DatasetRecord) -> str | None:
         format_func=lambda name: (
             f"Automatic: {known[automatic].title}" if name == AUTOMATIC else known[name].title
         ),
-        key=f"extractor_{dataset.kind}",
+        key=extractor_key(dataset),
         persist_state="session",
         label_visibility="collapsed",
     )
@@ -217,10 +214,12 @@ def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan) -> None:
         st.markdown("Choose at least one method.")
         return
     try:
+        check_seed(plan.seed)
         costs = audits.estimate(ws, dataset.id, plan.names, plan.settings)
-        rest = audits.estimate_rest(ws, dataset.id, plan.extractor)
+        rest = audits.estimate_rest(ws, dataset.id, plan.extractor, plan.extractor_settings)
     except DvauditError as refusal:
         st.error(plain(str(refusal)), icon=":material/error:")
+        _start_button(ws, dataset, plan, disabled=True)
         return
     total, free = total_cost({**costs, "": rest}), available_memory()
     left, right = st.columns(2)
@@ -243,15 +242,22 @@ def _cost(ws: Workspace, dataset: DatasetRecord, plan: Plan) -> None:
             "settings, or a smaller dataset.",
             icon=":material/warning:",
         )
+    _start_button(ws, dataset, plan)
+    st.caption("It runs in the background: this page may be closed or reloaded.")
+
+
+def _start_button(
+    ws: Workspace, dataset: DatasetRecord, plan: Plan, *, disabled: bool = False
+) -> None:
     st.button(
         "Start audit",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
+        disabled=disabled,
         on_click=_start,
         args=(ws, dataset.id, plan),
     )
-    st.caption("It runs in the background: this page may be closed or reloaded.")
 
 
 def total_cost(costs: dict[str, Cost]) -> Cost:

@@ -94,6 +94,8 @@ def repeats(ws: Workspace, run: RunRecord, method: str) -> pd.DataFrame:
     for other in ws.runs(run.dataset_id, RunKind.AUDIT):
         if len(rows) == MOST_REPEATS or not _repeats(run, other, method):
             continue
+        if method not in rankings(frames.findings(ws, other)):  # it failed there
+            continue
         column = values_of(frames.findings(ws, other), method)
         if len(column) == len(frames.findings(ws, run)):
             both = {"this": values_of(frames.findings(ws, run), method), "other": column}

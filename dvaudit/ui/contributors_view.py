@@ -95,7 +95,9 @@ def _meaning(frame: pd.DataFrame, summary: dict[str, Any]) -> None:
 
 
 def _how(summary: dict[str, Any]) -> None:
-    """Show what the run itself has to say: what was done, and warnings."""
+    """Show what the run itself has to say: warnings, and what was done."""
+    for warning in _sentences(summary.get("warnings")):
+        st.warning(plain(warning), icon=":material/warning:")
     said = [*_sentences(summary.get("status")), *_sentences(summary.get("notes"))]
     if said:
         with st.expander("How it was done", icon=":material/info:"):

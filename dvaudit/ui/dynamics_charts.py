@@ -15,6 +15,7 @@ from dvaudit.ui import theme
 from dvaudit.ui.dynamics_lines import (
     LAYOUT,
     MOST_MARKED,
+    POWERS,
     SO_FAR,
     Style,
     add_band,
@@ -119,12 +120,14 @@ def sample_chart(
     unit: str,
     *,
     dark: bool,
+    title: str = SO_FAR,
 ) -> go.Figure:
     """Return one panel per class with the band of its samples, and the single samples in it.
 
     Args:
-        lines: samples, at most five.
+        lines: samples, at most ten.
         bands: by label, in the order of the panels: point, low, middle, high.
+        title: of the vertical axis.
     """
     room = max(70 // max(len(bands), 1) - 6, 6)  # characters beside each other at 1280 pixels
     titles = [
@@ -156,13 +159,15 @@ def sample_chart(
         _number_ends(figure, inside, points, column, span)
     figure.update_layout(height=380, margin={"l": 0, "r": 22, "t": 28, "b": 0}, **LAYOUT)
     figure.update_xaxes(**x_axis(points), title=unit)
-    figure.update_yaxes(fixedrange=True, nticks=6, range=span)
-    figure.update_yaxes(title=SO_FAR, col=1)
+    figure.update_yaxes(fixedrange=True, nticks=6, range=span, **POWERS)
+    figure.update_yaxes(title=title, col=1)
     return figure
 
 
-def detection_chart(early: pd.DataFrame, unit: str, *, dark: bool) -> go.Figure:
-    """Return by point how well the ranking until then agrees with that at the end."""
+def detection_chart(
+    early: pd.DataFrame, unit: str, *, dark: bool, end: str = "the end"
+) -> go.Figure:
+    """Return by point how well the ranking until then agrees with that at the `end`."""
     figure = go.Figure()
     points = numbers(early, "point")
     names = {
@@ -193,7 +198,7 @@ def detection_chart(early: pd.DataFrame, unit: str, *, dark: bool) -> go.Figure:
     figure.update_xaxes(**x_axis(points), title=unit)
     low = min(0.0, lowest(np.concatenate(drawn)))
     figure.update_yaxes(
-        title="agreement with the end",
+        title=f"agreement with {end}",
         side="right",
         fixedrange=True,
         tickformat=".0%",
@@ -243,7 +248,7 @@ def phase_chart(phases: pd.DataFrame, *, dark: bool) -> go.Figure:
     figure.update_xaxes(**x_axis(numbers(phases, "epoch")))
     figure.update_xaxes(title="epoch", row=3)
     for row, title in enumerate(titles, start=1):
-        figure.update_yaxes(title=title, fixedrange=True, nticks=5, row=row)
+        figure.update_yaxes(title=title, fixedrange=True, nticks=5, row=row, **POWERS)
     figure.update_yaxes(rangemode="tozero", row=1)
     return figure
 

@@ -29,7 +29,10 @@ _BAND = "rgba(122, 134, 153, 0.22)"
 _HEIGHT, _LOSS_SHARE = 430, 0.26
 _LABEL_PIXELS = 16.0  # between two labels
 LONGEST_LABEL = 18
+_FEW_STEPS = 8  # of one, each with its tick: there is no epoch 1.5
 MOST_MARKED = 30  # points, above which markers run together
+# Plotly's own choice writes 0.00002 as "20μ" and 20,000 as "20k".
+POWERS = {"exponentformat": "power"}
 LAYOUT = {"dragmode": False, "hoverlabel": {"align": "left"}, "showlegend": False}
 
 
@@ -66,7 +69,7 @@ def stacked(losses: pd.DataFrame, unit: str, title: str = SO_FAR) -> tuple[go.Fi
     figure.update_layout(height=_HEIGHT, **LAYOUT)
     figure.update_xaxes(**x_axis(numbers(losses, "point")))
     figure.update_xaxes(title=unit, row=rows)
-    figure.update_yaxes(fixedrange=True, nticks=6)
+    figure.update_yaxes(fixedrange=True, nticks=6, **POWERS)
     figure.update_yaxes(title=title, row=1)
     return figure, rows
 
@@ -80,7 +83,9 @@ def x_axis(points: Floats) -> dict[str, Any]:
         "fixedrange": True,
         "showgrid": False,
         "nticks": 8,
+        "dtick": 1 if high - low <= _FEW_STEPS and not (points % 1).any() else None,
         "tickformat": ",~r" if high >= 1000 else None,
+        **POWERS,
     }
 
 

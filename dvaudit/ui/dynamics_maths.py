@@ -6,7 +6,7 @@ then; higher = more useful.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -60,8 +60,13 @@ def sample_lines(trace: StoredTrace, positions: Sequence[int]) -> Floats:
 
 def band(trace: StoredTrace, rows: NDArray[np.int64] | None = None) -> pd.DataFrame:
     """Return point, low, middle, high: where 95 % of the samples lie, and their median."""
-    found = [_quantiles(values) for values in so_far(trace, rows)]
-    return pd.DataFrame(found, columns=["low", "middle", "high"]).assign(point=trace.points)
+    return band_of(trace.points, so_far(trace, rows))
+
+
+def band_of(points: Floats, values: Iterable[Floats]) -> pd.DataFrame:
+    """Return `band` of the values so far (k,) at each of the points."""
+    found = [_quantiles(part) for part in values]
+    return pd.DataFrame(found, columns=["low", "middle", "high"]).assign(point=points)
 
 
 def spread(trace: StoredTrace, flagged: NDArray[np.bool_]) -> pd.DataFrame:
@@ -121,6 +126,18 @@ def sizes_of(table: pd.DataFrame) -> dict[str, int]:
     return {str(name): int(samples) for name, samples in most.items()}
 
 
+def class_ends(table: pd.DataFrame) -> list[tuple[str, float]]:
+    """Return the classes valued at the last point with their means there, lowest first."""
+    classes = class_lines(table)
+    ends = classes[classes["point"] == classes["point"].max()]
+    found = [
+        (str(label), float(value))
+        for label, value in zip(ends["label"], numbers(ends, "value"), strict=True)
+        if np.isfinite(value)
+    ]
+    return sorted(found, key=lambda end: end[1])
+
+
 # Words
 
 
@@ -177,6 +194,26 @@ def _fifth(early: pd.DataFrame, at: int) -> str:
 def _correlation(early: pd.DataFrame, at: int) -> str:
     found = numbers(early, "rank_correlation")[at]
     return f"{found:.2f}" if np.isfinite(found) else "unknown"
+
+
+def settling_words(early: pd.DataFrame, unit: str) -> str:
+    """Return how far the ranking has settled while a training goes on, in Markdown.
+
+    Args:
+        early: columns point, rank_correlation, lowest_10 of findings.agreement_with_end, two
+            points or more, the last being the newest.
+    """
+    points, lowest = numbers(early, "point"), numbers(early, "lowest_10")
+    if not np.isfinite(lowest).any():
+        return "There are too few samples to speak of the lowest 10% of them."
+    said = (
+        f"**Of the lowest 10% now, at {unit} {points[-1]:,.3g}, {lowest[-2]:.0%} were among them "
+        f"at {unit} {points[-2]:,.3g}** (rank correlation of all samples "
+        f"{_correlation(early, -2)})"
+    )
+    if len(points) > 2:
+        said += f", and {lowest[0]:.0%} at {unit} {points[0]:,.3g}"
+    return f"{said}."
 
 
 def phase_words(phases: pd.DataFrame) -> str:

@@ -131,7 +131,7 @@ def _rows(
         if chosen is None:
             _refuse(run.id)
         else:
-            st.session_state[_key(run.id)] = chosen
+            st.session_state[picks_key(run.id)] = chosen
 
     marks = _marks(run.id, order)
     facts = pd.DataFrame(
@@ -178,12 +178,13 @@ def chosen_rows(
 
 def _picks(run_id: str, order: NDArray[np.int64]) -> list[int]:
     """Return the positions picked, in order; before any choice the lowest sample."""
-    found: list[int] = st.session_state.get(_key(run_id), [int(order[0])])
+    found: list[int] = st.session_state.get(picks_key(run_id), [int(order[0])])
     valued = set(order.tolist())
     return [at for at in found if at in valued]
 
 
-def _key(run_id: str) -> str:
+def picks_key(run_id: str) -> str:
+    """Return where the picked positions are kept, while a run works and when it is done."""
     return f"dynamics_picks_{run_id}"
 
 
@@ -192,7 +193,7 @@ def _toggle(run_id: str, position: int, order: NDArray[np.int64]) -> None:
     if picked is None:
         _refuse(run_id)
         return
-    st.session_state[_key(run_id)] = picked
+    st.session_state[picks_key(run_id)] = picked
     _renew_table(run_id)
 
 

@@ -24,6 +24,7 @@ from dvaudit.ui.contributors_charts import show
 from dvaudit.ui.dynamics_readings import early_detection, influential_phases
 from dvaudit.ui.dynamics_samples import single_samples
 from dvaudit.ui.history import number
+from dvaudit.ui.method_words import warnings_shown
 from dvaudit.ui.ranking import numbers
 from dvaudit.ui.session import empty_state, select
 from dvaudit.ui.words import count, plain
@@ -89,6 +90,7 @@ def results(ws: Workspace, dataset: DatasetRecord, run: RunRecord, methods: list
     not_followed([*misread(METHOD, methods, "method"), *misread("over", _TABS, "tab")])
     trace = dynamics_frames.trace(ws, run, method)
     st.caption(_facts(ws, run, method, trace))
+    warnings_shown(ws, run, method)
     classes, samples, early, phases = st.tabs(
         _TABS, key="over", on_change="rerun", bind="query-params"
     )
@@ -167,25 +169,29 @@ def _class_lines(
     trace: StoredTrace, shown: list[str], sizes: dict[str, int], losses: pd.DataFrame
 ) -> None:
     st.header("By class")
-    ends = trace.classes[trace.classes["point"] == trace.points[-1]]
-    at_end = dict(zip(ends["label"], numbers(ends, "value"), strict=True))
-    ranked = sorted(shown, key=lambda name: at_end.get(name, np.nan))
-    show(
-        charts.class_chart(trace.classes, shown, losses, trace.unit, dark=theme.dark()),
-        key="dynamics_classes",
-        alt=f"Mean value so far by {trace.unit}, a line for each of {len(shown)} classes and one "
-        f"for all; at the end {ranked[0]} is lowest with {at_end.get(ranked[0], np.nan):.3g}, "
-        f"{ranked[-1]} highest with {at_end.get(ranked[-1], np.nan):.3g}",
+    ends = maths.class_ends(trace.classes)
+    alt = (
+        f"Mean value so far by {trace.unit}, a line for "
+        f"{'the only class' if len(shown) == 1 else f'each of {len(shown)} classes'} and one for "
+        "all"
     )
-    said = (
-        f"Mean value so far of the samples of each class. Lowest at the end: "
-        f"**{plain(ranked[0])}**, highest: **{plain(ranked[-1])}**."
-    )
+    said = "Mean value so far of the samples of each class."
     if len(sizes) > len(shown):
         said += (
             f" Drawn are the {len(shown)} largest of {len(sizes):,} classes and all samples "
             "together; the table has every class."
         )
+    if len(ends) > 1:
+        (lowest, low), (highest, high) = ends[0], ends[-1]
+        alt += f"; of all {len(ends):,} classes {lowest} is lowest at the end with {low:.3g}, "
+        alt += f"{highest} highest with {high:.3g}"
+        every = f"Of all {len(ends):,} classes lowest" if len(sizes) > len(shown) else "Lowest"
+        said += f" {every} at the end: **{plain(lowest)}**, highest: **{plain(highest)}**."
+    show(
+        charts.class_chart(trace.classes, shown, losses, trace.unit, dark=theme.dark()),
+        key="dynamics_classes",
+        alt=alt,
+    )
     st.caption(said)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -12,7 +15,10 @@ from dvaudit.ui import dialogs
 from dvaudit.ui.session import refusals_shown
 from dvaudit.ui.words import duration, plain
 
-POLL_SECONDS = 2
+POLL_SECONDS = 2.0
+QUICK_SECONDS, QUICK_FOR = 0.15, 12.0  # between looks at a run that may be done in a moment
+BEGUN_WITHIN, DONE_WITHIN, GLANCE = 0.4, 1.5, 0.02  # seconds; see `awaited`
+_QUICK = (RunKind.QUERY,)
 WHAT = {
     RunKind.IMPORT: "Import",
     RunKind.AUDIT: "Audit",
@@ -37,16 +43,42 @@ def follow(ws: Workspace, run: RunRecord, change: Callable[[], None] | None = No
     `change` leads to where the run's settings can be changed before another attempt.
     """
     if run.status.is_live:
-        _live(ws, run.id, run.status)
+        quick = _is_quick(run)
+        poll = QUICK_SECONDS if quick else POLL_SECONDS
+        st.fragment(_live, run_every=poll)(ws, run.id, run.status, quick)
     elif run.status.is_resumable:
         _stopped(ws, run, change)
 
 
-@st.fragment(run_every=POLL_SECONDS)
-def _live(ws: Workspace, run_id: str, drawn: RunStatus) -> None:
+def awaited(ws: Workspace, run: RunRecord) -> RunRecord:
+    """Return a run that was just submitted as it is in a moment, where it may be done by then.
+
+    It has to be begun within BEGUN_WITHIN, so that nobody waits before an unchanged page for a
+    worker that is still to load, and is waited for until DONE_WITHIN.
+    """
+    pause, start = threading.Event(), time.monotonic()
+    while run.status.is_live and _is_quick(run):
+        waited = time.monotonic() - start
+        begun = run.status is RunStatus.RUNNING
+        if waited > (DONE_WITHIN if begun else BEGUN_WITHIN):
+            break
+        pause.wait(GLANCE)
+        run = ws.run(run.id)
+    return run
+
+
+def _is_quick(run: RunRecord) -> bool:
+    age = (datetime.now(UTC) - run.created).total_seconds()
+    return run.kind in _QUICK and age < QUICK_FOR
+
+
+def _live(ws: Workspace, run_id: str, drawn: RunStatus, quick: bool) -> None:
     run = ws.run(run_id)
-    if run.status is not drawn and not dialogs.is_open():
-        st.rerun()  # the whole page names the status elsewhere too, and shows the result at the end
+    # The whole page names the status elsewhere too, and shows the result at the end. What may be
+    # done in a moment is not worth drawing it for each step on the way.
+    changed = not (run.status.is_live and _is_quick(run)) if quick else run.status is not drawn
+    if changed and not dialogs.is_open():
+        st.rerun()
     with st.container(border=True):
         if not run.status.is_live:
             st.markdown(f"**{_name(run)} {_ENDED[run.status]}**")

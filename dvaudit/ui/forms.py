@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from dvaudit.core.settings import SettingSpec
+from dvaudit.core.settings import SettingSpec, out_of_bounds
 from dvaudit.ui.words import plain
 
 
 def settings_form(settings: Sequence[SettingSpec], *, key: str, columns: int = 2) -> dict[str, Any]:
     """Draw a widget for every setting; return the values that differ from their defaults.
+
+    They may be out of bounds, which is said under the widget: parse them before use.
 
     `key` starts the widgets' keys, so it must be unique on the page. What was entered outlives a
     change of page.
@@ -28,6 +30,17 @@ def settings_form(settings: Sequence[SettingSpec], *, key: str, columns: int = 2
         if value != spec.default:
             changed[spec.name] = value
     return changed
+
+
+def fill(settings: Sequence[SettingSpec], values: Mapping[str, Any], key: str) -> None:
+    """Enter values in the form with this `key`; call it in a callback."""
+    for spec in settings:
+        value = values[spec.name]
+        if spec.type is str and not spec.choices:
+            value = value or ""
+        elif spec.type is float and value is not None:
+            value = float(value)
+        st.session_state[f"{key}.{spec.name}"] = value
 
 
 def _widget(spec: SettingSpec, key: str) -> Any:
@@ -54,14 +67,26 @@ def _widget(spec: SettingSpec, key: str) -> Any:
 
 
 def _number(spec: SettingSpec, key: str, label: str, help: str) -> int | float | None:
+    """Draw a number without the bounds of its setting, and say where it is out of them.
+
+    A widget with bounds drops what is outside of them in the browser: the person reads the
+    number, and Python gets the one before.
+    """
     whole = spec.type is int
     look: dict[str, Any] = {"step": 1, "format": "%d"} if whole else {"format": "%g"}
-    bounds = {"min_value": spec.low, "max_value": spec.high, "value": spec.default}
-    for name, number in bounds.items():
-        look[name] = None if number is None else spec.type(number)
+    default: Any = None if spec.default is None else spec.type(spec.default)
+    look["value"] = default
     value: int | float | None = st.number_input(
-        label, placeholder="Automatic", key=key, help=help, persist_state="session", **look
+        label,
+        placeholder="Automatic",
+        key=key,
+        help=help,
+        persist_state="session",
+        **look,
     )
     if value is None:
-        return None if spec.optional else spec.default
+        return None if spec.optional else default
+    wrong = out_of_bounds(spec, value)
+    if wrong:
+        st.markdown(f":red[:material/error: :small[{plain(wrong)}]]")
     return int(value) if whole else float(value)

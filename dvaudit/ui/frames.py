@@ -37,6 +37,11 @@ def tables(ws: Workspace, run: RunRecord, name: str) -> pd.DataFrame:
     return _tables(ws, str(ws.root), run.id, _stamp(run), name)
 
 
+def samples(ws: Workspace, dataset: DatasetRecord) -> pd.DataFrame:
+    """Return the dataset as imported, one row per sample: id, label and more."""
+    return _dataset(ws, str(ws.root), dataset.id, dataset.fingerprint or "")
+
+
 def groups(ws: Workspace, dataset: DatasetRecord) -> pd.Series:
     """Return the contributor of each sample, missing where there is none."""
     return _dataset(ws, str(ws.root), dataset.id, dataset.fingerprint or "")["group"]

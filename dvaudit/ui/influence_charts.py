@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 BINS = 48
 TALL = 20
+ROOM = 44  # pixels below the axis, for its numbers and its title
 MOST_CLASSES = 16
 LONGEST_NAME = 22
+STEPS = 4  # of an axis of counts
+_LOSS = ".3~g"  # plain decimals, not the thousandths and millionths of SI
 _GREY = "#7a8699"
 _LAYOUT = {
     "margin": {"l": 0, "r": 8, "t": 22, "b": 0},
@@ -76,15 +79,17 @@ def spread(
                     "showarrow": False,
                 },
             )
-    figure.update_xaxes(title="influence (loss)", fixedrange=True, showgrid=False, nticks=6)
-    logarithmic = int(counts.max(initial=0)) >= TALL
+    figure.update_xaxes(
+        title="influence (loss)", fixedrange=True, showgrid=False, nticks=6, tickformat=_LOSS
+    )
+    highest = int(counts.max(initial=0))
+    logarithmic = highest >= TALL
     figure.update_yaxes(
         title="samples",
         type="log" if logarithmic else "linear",
-        dtick=1 if logarithmic else None,
-        nticks=4,
+        dtick=1 if logarithmic else max(1, -(-highest // STEPS)),
         fixedrange=True,
-        tickformat="~s",
+        tickformat=",d",
     )
     return figure
 
@@ -141,7 +146,9 @@ def by_class(table: pd.DataFrame, own: str | None, colours: tuple[str, str]) -> 
         colours: of helped and of hurt.
     """
     helped, hurt = colours
-    figure = go.Figure(layout={**_LAYOUT, "height": 90 + 22 * len(table), "bargap": 0.25})
+    # Plotly leaves low charts without the room that it gives to the title of an axis otherwise.
+    figure = go.Figure(layout={**_LAYOUT, "height": 34 + ROOM + 22 * len(table), "bargap": 0.25})
+    figure.update_layout(margin_b=ROOM)
     names = _names([str(label) for label in table["label"]], own)
     figure.add_bar(
         x=table["total"],
@@ -161,6 +168,7 @@ def by_class(table: pd.DataFrame, own: str | None, colours: tuple[str, str]) -> 
         title="sum of influences (loss)",
         fixedrange=True,
         nticks=5,
+        tickformat=_LOSS,
         zeroline=True,
         zerolinecolor=_GREY,
     )

@@ -16,6 +16,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dvaudit import audits
+from dvaudit.describing import key_of
 from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.ranking import SUSPICION, numbers
@@ -110,6 +111,11 @@ def cannot_ask(ws: Workspace, run: RunRecord) -> str:
 def classes(ws: Workspace, run: RunRecord) -> tuple[str, ...]:
     """Return the classes that a sample of one's own may be of; none for regression."""
     return _classes(ws, str(ws.root), run.id, _stamp(run))
+
+
+def keeps_terms(ws: Workspace, run: RunRecord) -> bool:
+    """True where it is known what describes new samples as the audit described its own."""
+    return bool(key_of(ws, run, record_of(ws, run)))
 
 
 def own_samples(ws: Workspace, question: RunRecord) -> pd.DataFrame:

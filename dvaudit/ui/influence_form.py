@@ -12,6 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from dvaudit import audits
 from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.pictures import SUFFIXES
+from dvaudit.jobs.expecting import LASTS
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
 from dvaudit.store.sources import safe_name
 from dvaudit.ui import frames
@@ -22,7 +23,8 @@ from dvaudit.ui.words import count, duration, plain
 
 QUESTION, NEW = "question", "new"
 MOST_MEGABYTES = 50
-START_SECONDS = 6.0  # until the worker has loaded torch and read the data
+ANSWER_SECONDS = 1.0  # where a worker waits for the question
+START_SECONDS = 5.0  # until a worker has loaded torch
 _PICTURES = ("png", "jpg", "jpeg")
 _TABLES = ("csv", "tsv", "parquet", "xlsx", "jsonl")
 _TIMES = "question_times"
@@ -41,6 +43,7 @@ _LABELS = {
 def form(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Draw the upload of samples, the choice of their label, and the button that asks."""
     assert dataset.kind is not None
+    audits.expect_question(ws)
     # Under another key the upload is empty again once it was asked about.
     key = f"question_file_{run.id}_{st.session_state.get(_TIMES, 0)}"
     given = st.file_uploader(
@@ -102,11 +105,16 @@ def _label(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> str | None:
 
 def _cost(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> str:
     made = frames.summary(ws, run)["record"].get("features", {})
-    seconds = START_SECONDS + float(made.get("seconds") or 0.0)
+    seconds = float(made.get("seconds") or 0.0)
+    if seconds >= ANSWER_SECONDS and not data.keeps_terms(ws, run):
+        return (
+            f"About {duration(START_SECONDS + seconds)} for the first question: this audit did not "
+            f"keep what it learned from {count(dataset.samples or 0, 'sample')} of "
+            f"{plain(dataset.name)}, so that is learned once more and kept."
+        )
     return (
-        f"About {duration(seconds)}: {count(dataset.samples or 0, 'sample')} of "
-        f"{plain(dataset.name)} are described once more, so that yours are described alike. "
-        "Answers are then at hand."
+        f"About {duration(ANSWER_SECONDS)}; about {duration(START_SECONDS)} where this form was "
+        f"only just opened, or left alone for {duration(LASTS)}, since what answers loads then."
     )
 
 

@@ -15,7 +15,7 @@ from dvaudit.core.dataset import Kind
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import influence_data as data
 from dvaudit.ui.addressed import in_address, left_over, misread, not_followed
-from dvaudit.ui.following import follow
+from dvaudit.ui.following import awaited, follow
 from dvaudit.ui.history import number
 from dvaudit.ui.influence_answers import on_own
 from dvaudit.ui.influence_data import Scope
@@ -61,6 +61,8 @@ def choose(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> RunRecord |
     """Draw the question that is shown, the form of a new one, and the earlier ones."""
     asked = audits.questions.questions_of(ws, run.id)
     shown = _addressed(run, asked)
+    if shown is not None:
+        shown = awaited(ws, shown)
     if shown is not None and shown.status is RunStatus.DONE:
         _sample(ws, dataset, shown)
     if shown is not None and not shown.status.is_live:

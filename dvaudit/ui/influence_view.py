@@ -6,11 +6,21 @@ import pandas as pd
 import streamlit as st
 
 from dvaudit.store import DatasetRecord, RunRecord, Workspace
+from dvaudit.ui import frames
 from dvaudit.ui import influence_data as data
+from dvaudit.ui.addressed import in_address, not_followed
+from dvaudit.ui.filters import SAMPLE
 from dvaudit.ui.history import number, plain_parts
+from dvaudit.ui.method_words import failures_of, title_of, warnings_shown
+from dvaudit.ui.samples_view import whole_number
 from dvaudit.ui.session import empty_state, select
 from dvaudit.ui.words import count, plain
+from dvaudit.valuators.dvemb import COARSE
 
+NEEDS = (
+    "Influence is read from the embeddings of **Data Value Embedding** (dvemb). Audit the data "
+    "with it; with a trusted set you can ask about each of its samples."
+)
 _MEANING = (
     "**Influence** is how much the loss of the sample you ask about would rise, to first order, "
     "had a training sample been left out of every step of this run. **Above zero it helped, below "
@@ -24,8 +34,14 @@ def nothing_to_ask(ws: Workspace, run: RunRecord) -> None:
     if not data.was_run(run):
         empty_state(
             "This audit has no influence",
-            "Influence is read from the embeddings of **Data Value Embedding** (dvemb). Run an "
-            "audit with it; with a trusted set you can ask about each of its samples.",
+            NEEDS,
+            "pages/audit.py",
+            "Go to Audit",
+        )
+    elif title_of(data.METHOD) in dict(failures_of(ws, run)):
+        empty_state(
+            f"{title_of(data.METHOD)} failed in this audit",
+            plain(dict(failures_of(ws, run))[title_of(data.METHOD)]),
             "pages/audit.py",
             "Go to Audit",
         )
@@ -56,6 +72,14 @@ def nothing_to_ask(ws: Workspace, run: RunRecord) -> None:
         )
 
 
+def sample_followed(ws: Workspace, run: RunRecord) -> None:
+    """Say where the address asks to open a sample that there is none of."""
+    named, samples = st.query_params.get_all(SAMPLE), len(frames.findings(ws, run))
+    if named and not 0 <= whole_number(named[-1]) < samples:
+        in_address({SAMPLE: []})
+        not_followed([f"sample {named[-1][:20]!r} to open, of {samples:,}"])
+
+
 def introduce(
     ws: Workspace, run: RunRecord, owner: DatasetRecord | None, table: pd.DataFrame
 ) -> None:
@@ -82,6 +106,7 @@ def introduce(
             "No trusted set was given, so the data was trained on in two halves: each sample is "
             "asked of the run on the half it is not in, and its label may be wrong like any other."
         )
+    warnings_shown(ws, run, data.METHOD, said=COARSE)  # it is said below, and of what it is read
     if agreement is not None and agreement < data.COARSE:
         st.warning(
             f"**Read these numbers as coarse.** The embeddings are projections: on the mean loss "

@@ -181,18 +181,19 @@ def require_dataset(ws: Workspace) -> DatasetRecord:
 
 
 def require_audit(
-    ws: Workspace, *, without: Callable[[DatasetRecord], None] | None = None
+    ws: Workspace, *, without: Callable[[DatasetRecord], None] | None = None, needs: str = ""
 ) -> tuple[DatasetRecord, RunRecord]:
     """Return the chosen dataset and its finished audit; otherwise say what to do and end.
 
     Args:
         without: draws what the page can do without an audit.
+        needs: what the page needs of an audit, a sentence in Markdown; said where there is none.
     """
     dataset = require_dataset(ws)
     run = current(ws).run
     if run is None or run.status is not RunStatus.DONE:
         empty_state(
-            *_without_results(dataset, run),
+            *_without_results(dataset, run, needs),
             "pages/audit.py",
             "Go to Audit",
         )
@@ -202,8 +203,10 @@ def require_audit(
     return dataset, run
 
 
-def _without_results(dataset: DatasetRecord, run: RunRecord | None) -> tuple[str, str]:
+def _without_results(dataset: DatasetRecord, run: RunRecord | None, needs: str) -> tuple[str, str]:
     """Return why there is nothing to show of the chosen audit, and what to do."""
+    if run is None and needs:
+        return "No finished audit yet", needs
     if run is None:
         unlabelled = dataset.task is Task.UNSUPERVISED
         seen = "its outliers and duplicates" if unlabelled else "which labels look wrong"

@@ -221,5 +221,5 @@ def epoch_correlation(correlations: list[float]) -> go.Figure:
         layout={**_LAYOUT, "height": 220},
     )
     figure.update_xaxes(title="epoch", fixedrange=True, showgrid=False, nticks=8)
-    figure.update_yaxes(title="rank correlation", fixedrange=True, nticks=5)
+    figure.update_yaxes(title="rank correlation", fixedrange=True, nticks=5, exponentformat="power")
     return figure

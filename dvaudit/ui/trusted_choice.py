@@ -12,6 +12,11 @@ from dvaudit.ui.words import count, plain
 OWN = "own"
 
 
+def trusted_key(dataset: DatasetRecord) -> str:
+    """Return the key of the choice, OWN or the id of another dataset."""
+    return f"trusted_of_{dataset.id}"
+
+
 def trusted_choice(
     ws: Workspace, dataset: DatasetRecord, *, itself: str, warning: str, help: str
 ) -> str | None:
@@ -35,7 +40,7 @@ def trusted_choice(
         "Trusted set",
         [OWN, *others],
         format_func=lambda key: _dataset_words(others[key]) if key in others else own,
-        key=f"trusted_of_{dataset.id}",
+        key=trusted_key(dataset),
         persist_state="session",
         help=help,
     )

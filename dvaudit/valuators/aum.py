@@ -9,6 +9,7 @@ import numpy as np
 
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine
+from dvaudit.core.words import count
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -83,12 +84,9 @@ class Aum(TrainedValuator):
             total += last
             follower.add(epoch.number, last, epoch.loss)
         mean = total / asked.epochs
-        said = [f"Margin averaged over {asked.epochs:,} epochs."]
-        if len(problem.class_names) == 1:
-            said.append("Only one class occurs, so every margin is 0.")
         return Scores(
             values=mean,
             columns={"aum": mean, "last_margin": last},
-            status=" ".join(said),
+            status=f"Margin averaged over {count(asked.epochs, 'epoch')}.",
             trace=follower.trace(),
         )

@@ -18,13 +18,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dvaudit.core.dataset import Dataset, Task
+from dvaudit.core.dataset import Dataset, Kind, Task
 from dvaudit.core.errors import MissingDependencyError, UnsuitableDataError
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import Progress, silent
 from dvaudit.core.result import ValuationResult
-from dvaudit.core.settings import parse
+from dvaudit.core.settings import check_seed, parse
 from dvaudit.core.trace import Trace
+from dvaudit.valuators.magnitudes import require_finite, require_moderate
 from dvaudit.valuators.shared import Shared
 
 
@@ -52,6 +53,7 @@ class Problem:
 class Scores:
     """What a method returns for the m samples of a Problem; see ValuationResult for the fields.
 
+    `status` says what was done, `warnings` what a person must know before trusting the values.
     `suggested` holds class codes (-1 for none) or float targets (NaN for none). `arrays` have a
     row for each of the m samples, several numbers long; `other_arrays` are of something else and
     are kept as they are.
@@ -65,6 +67,7 @@ class Scores:
     class_scores: NDArray[np.float64] | None = None
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     status: str = ""
+    warnings: tuple[str, ...] = ()
     stats: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     trace: Trace | None = None
@@ -128,21 +131,35 @@ class Method(ABC):
             trusted: samples whose labels are known to be right, for methods that need them.
 
         Raises:
-            UnsuitableDataError: the task is not one of `tasks`, no sample has a label, or
-                something of `needs` is missing.
+            UnsuitableDataError: the task is not one of `tasks`, no sample has a label,
+                something of `needs` is missing, or numbers are too large.
+            SettingsError: a seed out of range.
+            NumericalError: values that are not finite.
         """
 
-    def _check(self, data: Dataset) -> None:
+    def check(self, kind: Kind, task: Task) -> None:
+        """Refuse what can be told before any work, from the settings and the form of the data.
+
+        Raises:
+            MissingDependencyError: a package that the method needs is not installed.
+            UnsuitableDataError: the task is not one of `tasks`, or the settings ask for samples
+                of another kind.
+            SettingsError: settings that contradict each other.
+        """
         if self.requires is not None and find_spec(self.requires) is None:
             raise MissingDependencyError(
                 f"{self.name} needs the package {self.requires}, which is not installed; install "
                 f"it with: pip install 'dvaudit[{self.requires}]'"
             )
-        if data.task not in self.tasks:
+        if task not in self.tasks:
             raise UnsuitableDataError(
                 f"{self.name} works on {' and '.join(sorted(self.tasks))}; this dataset is for "
-                f"{data.task}. Choose another method, or set the label column and the task."
+                f"{task}. Choose another method, or set the label column and the task."
             )
+
+    def _check(self, data: Dataset, seed: int) -> None:
+        check_seed(seed)
+        self.check(data.kind, data.task)
         if data.task is not Task.UNSUPERVISED and not data.labelled.any():
             raise UnsuitableDataError(
                 f"None of the {len(data):,} samples has a label; choose the label column."
@@ -171,9 +188,12 @@ class Valuator(Method):
         """Value every labelled sample of `data`; samples without a label get NaN.
 
         Raises:
-            UnsuitableDataError: the task is not one of `tasks`, or no sample has a label.
+            UnsuitableDataError: the task is not one of `tasks`, no sample has a label, or
+                targets are too large.
+            SettingsError: a seed out of range.
+            NumericalError: values that are not finite.
         """
-        self._check(data)
+        self._check(data, seed)
         shared = shared or Shared()
         start = time.perf_counter()
         features = shared.features(data, seed=seed, device=device, progress=progress)
@@ -205,12 +225,25 @@ class Valuator(Method):
 def compact_labels(
     data: Dataset, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64] | NDArray[np.float64], tuple[str, ...]]:
-    """Return the labels of `rows`, codes renumbered over the classes that occur in them."""
+    """Return the labels of `rows`, codes renumbered over the classes that occur in them.
+
+    Raises:
+        UnsuitableDataError: regression targets beyond magnitudes.LARGEST.
+    """
     assert data.labels is not None
     if data.task is not Task.CLASSIFICATION:
-        return data.labels[rows].astype(np.float64), ()
+        targets = data.labels[rows].astype(np.float64)
+        require_moderate(targets, [data.ids[row] for row in rows])
+        return targets, ()
     present, codes = np.unique(data.labels[rows].astype(np.int64), return_inverse=True)
     return codes.astype(np.int64), tuple(data.class_names[code] for code in present)
+
+
+def one_class(class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the warning of data of a single class; nothing for regression and for more."""
+    if len(class_names) != 1:
+        return ()
+    return ("Only one class occurs, so there is nothing to tell apart.",)
 
 
 def expand(
@@ -221,7 +254,12 @@ def expand(
     scores: Scores,
     stats: Mapping[str, Any],
 ) -> ValuationResult:
-    """Return the scores of `rows` as a result for all samples, NaN or None elsewhere."""
+    """Return the scores of `rows` as a result for all samples, NaN or None elsewhere.
+
+    Raises:
+        NumericalError: a value that is not finite.
+    """
+    require_finite(scores.values, [data.ids[row] for row in rows], method.name)
 
     def spread(part: NDArray[np.float64]) -> NDArray[np.float64]:
         whole = np.full((len(data), *part.shape[1:]), np.nan)
@@ -256,6 +294,7 @@ def expand(
         scored_classes=class_names,
         columns={key: spread(column) for key, column in scores.columns.items()},
         status=scores.status,
+        warnings=(*one_class(class_names), *scores.warnings),
         stats=stats,
         tables=scores.tables,
         detects_mislabels=method.detects_mislabels,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from dvaudit.core.dataset import Task
+from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import part
 from dvaudit.core.settings import setting
+from dvaudit.core.words import count
 from dvaudit.models.proxy_size import WIDTHS, proxy_seconds
 from dvaudit.valuators.atypical import ATYPICAL, atypical_kind, margins
 from dvaudit.valuators.base import Problem, Scores, Valuator
@@ -102,6 +103,15 @@ class CgScore(Valuator):
             label="Compare epochs",
         )
 
+    def check(self, kind: Kind, task: Task) -> None:
+        """Refuse also a space that is learned from classes where there are none."""
+        super().check(kind, task)
+        if self.settings.space == "penultimate" and task is not Task.CLASSIFICATION:
+            raise UnsuitableDataError(
+                "cg-score.space is 'penultimate', whose net is trained on classes, and this "
+                "dataset has numeric targets; set cg-score.space to 'input'."
+            )
+
     def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:
         plan = choose_plan(samples, dimensions, classes, machine, self.settings)
         if self.settings.space == "input":
@@ -111,7 +121,7 @@ class CgScore(Valuator):
         times = self.settings.epochs if self.settings.correlate_epochs else 1
         training = proxy_seconds(samples, dimensions, classes, self.settings.epochs, machine)
         kept = 4 * samples * (WIDTHS[-1] * (times + 1) + dimensions)
-        words = f"a small net, {self.settings.epochs} epochs, then {cost.plan}"
+        words = f"a small net, {count(self.settings.epochs, 'epoch')}, then {cost.plan}"
         return Cost(times * cost.seconds + training, cost.bytes + kept, words)
 
     def _value(self, problem: Problem) -> Scores:
@@ -126,17 +136,13 @@ class CgScore(Valuator):
             scores = self._scores(replace(problem, vectors=features, progress=watched))
             gaps.append(-scores.values)
         said = (
-            f"Scored on the penultimate layer of a net trained for {self.settings.epochs} epochs "
+            f"Scored on the penultimate layer of a net trained for "
+            f"{count(self.settings.epochs, 'epoch')} "
             f"(training accuracy {run.accuracy[-1]:.3f}). {scores.status}"
         )
         return replace(scores, status=said, stats={**scores.stats, **_proxy_stats(run, gaps)})
 
     def _proxy(self, problem: Problem) -> ProxyRun:
-        if problem.task is not Task.CLASSIFICATION:
-            raise UnsuitableDataError(
-                "cg-score.space is 'penultimate', whose net is trained on classes, and this "
-                "dataset has numeric targets; set cg-score.space to 'input'."
-            )
         from dvaudit.models import proxy  # here, since listing the methods loads no torch
 
         epochs = self.settings.epochs
@@ -178,6 +184,7 @@ class CgScore(Valuator):
             std_errors=measured.std_errors,
             columns=columns,
             status=" ".join(measured.said),
+            warnings=tuple(measured.warned),
             stats=measured.stats,
         )
 

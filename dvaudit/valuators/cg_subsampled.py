@@ -10,6 +10,7 @@ import numpy as np
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.settings import setting
+from dvaudit.core.words import count
 from dvaudit.valuators.base import Problem, Scores, Valuator
 from dvaudit.valuators.cg_draws import SMALL, ClassDraws, negatives_drawn
 from dvaudit.valuators.cg_score import sign_test
@@ -168,6 +169,7 @@ class _Averages:
                 "cg_negative_runs": self.negative_runs,
             },
             status=" ".join(self._said(runs, reliability)),
+            warnings=tuple(self._warned(runs, reliability)),
             stats={
                 **_combined(self.records, self.settings.ridge),
                 "ratio": self.settings.ratio,
@@ -190,14 +192,19 @@ class _Averages:
             ]
             if reliability is None:
                 said.append("One run shows nothing of the spread, so it has no standard errors.")
-            elif self.settings.runs is None and not self._settled(runs):
-                said.append(
-                    f"Stopped at the most runs allowed with a rank reliability of "
-                    f"{reliability:.3f}; raise max_runs for a steadier ranking."
-                )
             else:
                 said.append(f"Rank reliability {reliability:.3f}.")
-        return [*said, *_repaired(self.records, self.settings.ridge)]
+        return said
+
+    def _warned(self, runs: int, reliability: float | None) -> list[str]:
+        warned = _repaired(self.records, self.settings.ridge)
+        chosen = self.settings.runs is None and bool(self.draws.partly)
+        if chosen and reliability is not None and not self._settled(runs):
+            warned.append(
+                f"Stopped at the most runs allowed with a rank reliability of {reliability:.3f}; "
+                "raise max_runs for a steadier ranking."
+            )
+        return warned
 
 
 def _combined(records: list[dict[str, Any]], ridge: float) -> dict[str, Any]:
@@ -218,13 +225,13 @@ def _repaired(records: list[dict[str, Any]], ridge: float) -> list[str]:
     total, found = _combined(records, ridge), []
     if total["duplicate_rows"]:
         found.append(
-            f"In one run up to {total['duplicate_rows']:,} samples point the same way as an "
-            "earlier one."
+            f"In one run up to {count(total['duplicate_rows'], 'sample points', 'samples point')} "
+            "the same way as an earlier one."
         )
     if total["zero_rows"]:
         found.append(
-            f"In one run up to {total['zero_rows']:,} samples have no direction (all features "
-            "zero) and are taken as unlike every other."
+            f"In one run up to {count(total['zero_rows'], 'sample has', 'samples have')} no "
+            "direction (all features zero), taken as unlike every other."
         )
     if total["ridge_forced"]:
         found.append(

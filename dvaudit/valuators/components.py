@@ -54,7 +54,9 @@ def with_reduction(
     inputs, trusted = problem.inputs, problem.trusted_inputs
     if inputs.ndim != VECTORS or inputs.dtype.kind != "f" or inputs.shape[1] <= components:
         return problem, None
-    centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
+    # float32 sums of squares overflow on many large numbers.
+    centre = inputs.mean(axis=0, dtype=np.float64).astype(np.float32)
+    spread = inputs.std(axis=0, dtype=np.float64).astype(np.float32)
     scale = np.where(spread > 1e-6 * spread.max(), spread, np.inf)
     kept = min(components, len(inputs))
     finder = PCA(kept, svd_solver="randomized", random_state=problem.seed)

@@ -15,7 +15,9 @@ from dvaudit.core.dataset import Task
 from dvaudit.core.errors import MissingDependencyError, some
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.settings import setting
+from dvaudit.core.words import count
 from dvaudit.valuators.base import Problem, Scores, Valuator
+from dvaudit.valuators.magnitudes import require_bounded
 from dvaudit.valuators.registry import register
 
 Floats = NDArray[np.float64]
@@ -95,23 +97,25 @@ class ConfidentLearning(Valuator):
             return Scores(
                 values=np.ones(len(codes)),
                 flagged=np.zeros(len(codes), dtype=bool),
-                status="Only one class occurs, so every label has quality 1.",
+                status="Every label has quality 1.",
             )
         probabilities, unfinished = self._out_of_sample(problem, codes)
         quality = ranking.get_label_quality_scores(
             codes, probabilities, method=self.settings.quality
         )
         flagged, remarks = _issues(filtering, codes, probabilities, self.settings.flag_by)
-        said = ["cleanlab on cross-validated logistic regression."]
+        warned = []
         if unfinished:
-            said.append(f"{unfinished} fits stopped after {PASSES} passes before they converged.")
+            fits = count(unfinished, "fit")
+            warned.append(f"{fits} stopped after {PASSES} passes, before convergence.")
         if remarks:
-            said.append(f"cleanlab remarks: {some(remarks)}.")
+            warned.append(f"Remarks of cleanlab: {some(remarks)}.")
         return Scores(
             values=np.asarray(quality, dtype=np.float64),
             flagged=flagged,
             class_scores=np.log(np.maximum(probabilities, LEAST_PROBABILITY)),
-            status=" ".join(said),
+            status="cleanlab on cross-validated logistic regression.",
+            warnings=tuple(warned),
             stats={"unfinished_fits": unfinished, "cleanlab_remarks": remarks},
             **_suggestions(codes, probabilities, flagged),
         )
@@ -120,6 +124,7 @@ class ConfidentLearning(Valuator):
         """Return (m, k) probabilities, and how many fits stopped before they converged."""
         from sklearn.preprocessing import StandardScaler  # here: listing loads none of it
 
+        require_bounded(problem.vectors)
         vectors = StandardScaler().fit_transform(problem.vectors.astype(np.float64))
         folds = min(self.settings.folds, len(codes))
         fold_of = _folds(codes, folds, problem.seed)

@@ -18,6 +18,7 @@ from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import Progress, silent
 from dvaudit.core.result import ValuationResult
 from dvaudit.valuators.base import Level, Method
+from dvaudit.valuators.magnitudes import require_finite, require_moderate, single
 from dvaudit.valuators.shared import Shared
 from dvaudit.valuators.trusted import Split, given_split, held_out
 
@@ -66,6 +67,7 @@ class ContributorScores:
     std_errors: NDArray[np.float64] | None
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     status: str = ""
+    warnings: tuple[str, ...] = ()
     stats: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -111,7 +113,7 @@ class ContributorValuator(Method):
         shared: Shared | None = None,
     ) -> ValuationResult:
         """Value every contributor of `data`; samples without a label take no part."""
-        self._check(data)
+        self._check(data, seed)
         if data.groups is None:
             raise UnsuitableDataError(
                 f"{self.name} values contributors, and {data.name} names none; choose the column "
@@ -122,6 +124,7 @@ class ContributorValuator(Method):
         _require_enough(split)
         problem = _problem(split, shared or Shared(), seed, device, progress)
         scores = self._value(problem)
+        require_finite(scores.values, problem.names, self.name)
         stats = {
             **scores.stats,
             "settings": asdict(self.settings),
@@ -141,6 +144,7 @@ class ContributorValuator(Method):
             std_errors=scores.std_errors,
             columns=columns,
             status=f"Measured against {split.words}. {scores.status}",
+            warnings=scores.warnings,
             stats=stats,
             tables=scores.tables,
             detects_mislabels=False,
@@ -167,11 +171,14 @@ def _problem(
         inputs = shared.pictures(data, progress)
     else:
         matrix = shared.features(data, seed=seed, device=device, progress=progress).matrix
-        inputs = np.ascontiguousarray(matrix, dtype=np.float32)
+        inputs = single(matrix, data.ids)
     labels: NDArray[Any] = data.labels
     outputs = 1
     if data.task is Task.CLASSIFICATION:
         labels, outputs = labels.astype(np.int64), len(data.class_names)
+    else:
+        known = np.concatenate([rows, chosen])
+        require_moderate(labels[known], [data.ids[row] for row in known])
     named = [UNNAMED if name is None else str(name) for name in data.groups[rows]]
     names, codes = np.unique(np.array(named, dtype=object).astype(str), return_inverse=True)
     return ContributorProblem(

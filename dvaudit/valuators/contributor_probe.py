@@ -140,7 +140,7 @@ class _RandomFeatures:
     def __init__(self, problem: ContributorProblem) -> None:
         flat = problem.inputs.reshape(len(problem.inputs), -1)
         self._mean = flat.mean(0, dtype=np.float64).astype(np.float32)
-        spread = float(np.sqrt(np.mean(np.square(flat - self._mean)))) or 1.0
+        spread = float(np.sqrt(np.mean(np.square(flat - self._mean), dtype=np.float64))) or 1.0
         rng = np.random.default_rng([problem.seed, 2])
         size = flat.shape[1]
         self._directions = rng.standard_normal((size, FEATURES)).astype(np.float32)

@@ -115,7 +115,8 @@ class Davinz(ContributorValuator):
                 "influence": probe.influence(),
                 "robust_volume": log_robust_volume(problem),
             },
-            status=self._status(problem, found, kappa, net, record),
+            status=self._status(problem, kappa, net, record),
+            warnings=self._warnings(problem, found, record),
             stats={
                 **record,
                 "clamped": [asdict(clamp) for clamp in _clamps(asked, record)],
@@ -134,7 +135,6 @@ class Davinz(ContributorValuator):
     def _status(
         self,
         problem: ContributorProblem,
-        found: TermValues,
         kappa: float,
         net: str,
         record: dict[str, Any],
@@ -145,8 +145,16 @@ class Davinz(ContributorValuator):
             f"{count(len(problem.inputs), 'sample')}, {asked.game} on {net} at "
             f"{count(asked.initialisations, 'initialisation')}, tangent kernel in "
             f"{count(record['blocks'], 'block')}, kappa {kappa:.3g}.",
-            *(f"{clamp}." for clamp in _clamps(asked, record)),
         ]
+        if asked.per_sample:
+            said.append(NOT_A_DETECTOR)
+        return " ".join(said)
+
+    def _warnings(
+        self, problem: ContributorProblem, found: TermValues, record: dict[str, Any]
+    ) -> tuple[str, ...]:
+        asked = self.settings
+        said = [f"{clamp}." for clamp in _clamps(asked, record)]
         if not found.settled:
             said.append(
                 f"After {found.rounds:,} rounds standard errors are still above "
@@ -155,9 +163,7 @@ class Davinz(ContributorValuator):
             )
         if len(problem.names) == 1:
             said.append("With one contributor there is nothing to compare.")
-        if asked.per_sample:
-            said.append(NOT_A_DETECTOR)
-        return " ".join(said)
+        return tuple(said)
 
 
 def _clamps(asked: DavinzSettings, record: Mapping[str, Any]) -> list[Clamp]:

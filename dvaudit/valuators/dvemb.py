@@ -15,6 +15,7 @@ from dvaudit.core.machine import Cost, Machine, size_text
 from dvaudit.core.progress import part
 from dvaudit.core.settings import setting
 from dvaudit.core.trace import Trace
+from dvaudit.core.words import count
 from dvaudit.valuators import dvemb_plan, fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -28,6 +29,7 @@ CURVATURES = ("gauss_newton", "fisher", "hessian")
 # Passes over the data that the sweep back takes, in trainings: influences, norms, a replay.
 SWEEP = 3.0
 FAITHFUL = 0.8  # rank correlation of embeddings and values below which it is said
+COARSE = "Influence read from the embeddings is coarse"
 PHASES = ("magnitude", "influence", "adjoint_norm", "training_loss")
 NOT_A_DETECTOR = (
     "Values say what helped the trusted loss, not which labels are wrong: really leaving samples "
@@ -112,7 +114,7 @@ class DvEmb(TrainedValuator):
         base = fitting.fitting_cost(
             asked, samples, dimensions, classes, machine, runs=asked.runs, measured=SWEEP
         )
-        said = [f"{asked.epochs:,} epochs in {steps:,} steps", plan.words]
+        said = [f"{count(asked.epochs, 'epoch')} in {count(steps, 'step')}", plan.words]
         seconds, needed = base.seconds, base.bytes + (plan.kind != "disk") * plan.bytes
         if asked.embeddings:
             size = min(parameters, dvemb_plan.LAYERS * asked.projection)
@@ -177,6 +179,7 @@ class DvEmb(TrainedValuator):
                 "last_epoch": influence[-1],
             },
             status=self._status(runs),
+            warnings=_warnings(runs),
             stats=self._stats(runs),
             tables={"phases": _phase_table(phases)},
             trace=_trace(influence, phases),
@@ -207,29 +210,35 @@ class DvEmb(TrainedValuator):
         asked, first = self.settings, runs[0]
         times = "one run" if len(runs) == 1 else f"{len(runs):,} runs"
         said = [
-            f"{times} of {asked.epochs:,} epochs at rate {asked.rate:g}, {asked.curvature} "
+            f"{times} of {count(asked.epochs, 'epoch')} at rate {asked.rate:g}, {asked.curvature} "
             f"curvature, {first.plan.words}.",
             NOT_A_DETECTOR,
         ]
         said[0] = said[0][0].upper() + said[0][1:]
-        top = max((probe for run in runs for probe in run.probes), key=lambda each: each.product)
-        if top.product > 1:
-            said.append(
-                f"The learning rate times the largest curvature eigenvalue is {top.product:.3g} in "
-                f"step {top.step + 1:,}: above 1 the influence of early steps is unreliable, above "
-                f"2 it explodes; a rate of {1 / top.eigenvalue:.2g} keeps it at 1."
-            )
-        if first.embedded is not None and first.embedded.agreement < FAITHFUL:
-            said.append(
-                "Influence read from the embeddings is coarse: on the trusted loss its rank "
-                f"correlation with the values is {first.embedded.agreement:.2f}; raise "
-                "`projection`, or lower the rate."
-            )
         if first.left_out:
             said.append(first.left_out)
         if first.embedded is not None and first.embedded.end_left_out:
             said.append(first.embedded.end_left_out)
         return " ".join(said)
+
+
+def _warnings(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return where the values, or what is read from the embeddings, cannot be relied on."""
+    first, said = runs[0], []
+    top = max((probe for run in runs for probe in run.probes), key=lambda each: each.product)
+    if top.product > 1:
+        said.append(
+            f"The learning rate times the largest curvature eigenvalue is {top.product:.3g} in "
+            f"step {top.step + 1:,}: above 1 the influence of early steps is unreliable, above "
+            f"2 it explodes; a rate of {1 / top.eigenvalue:.2g} keeps it at 1."
+        )
+    if first.embedded is not None and first.embedded.agreement < FAITHFUL:
+        said.append(
+            f"{COARSE}: on the trusted loss its rank "
+            f"correlation with the values is {first.embedded.agreement:.2f}; raise "
+            "`projection`, or lower the rate."
+        )
+    return tuple(said)
 
 
 def _query_arrays(kept: Embedded) -> dict[str, NDArray[Any]]:

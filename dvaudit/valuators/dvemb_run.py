@@ -40,7 +40,8 @@ from dvaudit.valuators.dvemb_embedding import (
 )
 from dvaudit.valuators.dvemb_plan import PointsPlan
 from dvaudit.valuators.dvemb_question import keep_end
-from dvaudit.valuators.dvemb_training import EVERY, rate_that_would_do, trained
+from dvaudit.valuators.dvemb_rates import rate_that_would_do
+from dvaudit.valuators.dvemb_training import EVERY, trained
 from dvaudit.valuators.fitting import numpy_of
 from dvaudit.valuators.learner import Learner, build_learner
 from dvaudit.valuators.trained import TrainingProblem
@@ -106,7 +107,8 @@ def run_once(
     learner = build_learner(problem, asked.net, seed=seed)
     m = len(problem.labels)
     updates = draw_updates(m, batch=asked.batch, epochs=asked.epochs, rate=asked.rate, seed=seed)
-    with trained(learner, updates, asked.points, part(progress, 0, 0.3)) as (run, plan):
+    learning = part(progress, 0, 0.3)
+    with trained(learner, updates, asked.points, asked.curvature, learning) as (run, plan):
         progress(0.3, "largest curvature eigenvalues")
         probes = _probes(learner, run, asked.curvature, spread_steps(len(updates), PROBES))
         assert learner.trusted is not None
@@ -184,7 +186,7 @@ class _Back:
                 progress(1 - influence.step / steps, words)
             norms.append(float(influence.norms[0]))
             if not growth(norms, window) <= GROWTH[self._curvature]:
-                raise self._explosion(influence.step, norms, window)
+                raise self._explosion(influence.step, norms, window, progress)
             yield influence
 
     def _measured(self) -> Iterator[None]:
@@ -212,16 +214,21 @@ class _Back:
         self.own.index_add_(0, update.rows.to(own.device), own)
         self.losses[step] = float(losses.mean())
 
-    def _explosion(self, step: int, norms: list[float], window: int) -> NumericalError:
+    def _explosion(
+        self, step: int, norms: list[float], window: int, progress: Progress
+    ) -> NumericalError:
         last = min(step + window, len(self._run.updates) - 1)
         between = [step + offset for offset in spread_steps(last - step + 1, PROBES)]
         probes = _probes(self._learner, self._run, self._curvature, between)
         top = max(probes, key=lambda probe: probe.product)
+        tried = rate_that_would_do(
+            self._learner, self._run.updates, probes, self._curvature, progress
+        )
         return NumericalError(
             f"Carried back over steps {step + 1:,} to {last + 1:,}, the gradient of the "
             f"trusted loss grows {growth(norms, window):.3g}-fold: the learning rate {top.rate:g} "
             f"times the largest curvature eigenvalue is {top.product:.3g}, and above 2 influence "
-            f"explodes. Set rate to {rate_that_would_do(probes):.2g} or less."
+            f"explodes. {tried.words}"
         )
 
 

@@ -17,7 +17,6 @@ from dvaudit.core.progress import Progress
 from dvaudit.gradients import (
     Curvature,
     Layout,
-    Sharpness,
     Trajectory,
     Update,
     sharpness,
@@ -25,6 +24,7 @@ from dvaudit.gradients import (
     train_with_checkpoints,
 )
 from dvaudit.valuators.dvemb_plan import PointsPlan, free_disk, plan_points
+from dvaudit.valuators.dvemb_rates import rate_that_would_do
 from dvaudit.valuators.learner import Learner
 
 EVERY = 16  # steps between two reports
@@ -32,7 +32,11 @@ EVERY = 16  # steps between two reports
 
 @contextmanager
 def trained(
-    learner: Learner, updates: list[Update], points: str, progress: Progress
+    learner: Learner,
+    updates: list[Update],
+    points: str,
+    curvature: Curvature,
+    progress: Progress,
 ) -> Iterator[tuple[Trajectory, PointsPlan]]:
     """Train the learner's net, which is left as it was, and give the run and where its points are.
 
@@ -40,6 +44,7 @@ def trained(
 
     Args:
         points: one of dvemb_plan.POINTS.
+        curvature: that the run is to be explained with.
 
     Raises:
         NumericalError: the training diverged; the message has a learning rate that would do.
@@ -59,30 +64,22 @@ def trained(
             run = train(*args)
         run = Trajectory(run.layout, updates, run.reduction, _Placed(run, device))
         if not bool(torch.isfinite(run.end).all()):
-            raise _diverged(learner, run)
+            raise _diverged(learner, run, curvature, progress)
         yield run, plan
 
 
-def rate_that_would_do(probes: Sequence[Sharpness]) -> float:
-    """Return a learning rate at which eta times the largest eigenvalue of the probes is 1 at most.
-
-    Half the present rate at least is taken off, for the run at another rate is another run.
-    """
-    top = max(probe.eigenvalue for probe in probes)
-    half = min(probe.rate for probe in probes) / 2
-    return min(half, 1 / top) if top > 0 else half
-
-
-def _diverged(learner: Learner, run: Trajectory) -> NumericalError:
+def _diverged(
+    learner: Learner, run: Trajectory, curvature: Curvature, progress: Progress
+) -> NumericalError:
     """At the start of the run the curvature is still that of a net with finite parameters."""
     probes = sharpness(
         learner.net, learner.loss, learner.source, run, [0], curvature=Curvature.GAUSS_NEWTON
     )
     lost = int((~torch.isfinite(run.end)).sum())
+    tried = rate_that_would_do(learner, run.updates, probes, curvature, progress)
     return NumericalError(
         f"The training diverged: {lost:,} of {run.layout.size:,} parameters are not finite after "
-        f"{len(run.updates):,} steps at rate {run.updates[0].rate:g}; set rate to "
-        f"{rate_that_would_do(probes):.2g} or less."
+        f"{len(run.updates):,} steps at rate {run.updates[0].rate:g}. {tried.words}"
     )
 
 

@@ -135,8 +135,8 @@ class Dvgs(TrainedValuator):
         seconds = (asked.restarts * operations + reducing) / (SMALL_PRODUCTS * machine.flops)
         needed = 8 * samples * dimensions + 4 * samples * (looks + WIDTH) + 16 * weights
         plan = (
-            f"{asked.restarts} trainings of {asked.steps:,} steps, {looks:,} looks each at all "
-            f"samples ({size_text(needed)})"
+            f"{count(asked.restarts, 'training')} of {count(asked.steps, 'step')}, "
+            f"{count(looks, 'look')} each at all samples ({size_text(needed)})"
         )
         return Cost(seconds, int(needed), plan)
 
@@ -151,6 +151,7 @@ class Dvgs(TrainedValuator):
             values=means.mean(axis=0),
             std_errors=errors,
             status=_status(runs, self.settings),
+            warnings=_warnings(runs),
             stats={
                 "steps": [run.steps for run in runs],
                 "rate": runs[0].rate,
@@ -165,12 +166,13 @@ class Dvgs(TrainedValuator):
 
 def _status(runs: list[Run], asked: Dvgs.Settings) -> str:
     stopped = [run.steps for run in runs if run.steps < asked.steps]
-    text = f"Mean over {len(runs)} trainings of {asked.steps:,} steps."
+    trainings = count(len(runs), "training")
+    text = f"Mean over {trainings} of {count(asked.steps, 'step')}."
     if stopped:
         least, most = min(stopped), max(stopped)
         span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         text = (
-            f"Mean over {len(runs)} trainings; {len(stopped)} stopped after {span} of "
+            f"Mean over {trainings}; {len(stopped)} stopped after {span} of "
             f"{asked.steps:,} steps, when the trusted samples were learned."
         )
     if runs[0].rate < asked.rate:
@@ -180,14 +182,17 @@ def _status(runs: list[Run], asked: Dvgs.Settings) -> str:
         )
     if runs[0].autoencoder:
         text += " The net is an autoencoder: it learns the inputs and looks at no label."
-    absent = runs[0].absent
-    if absent:
-        text += (
-            f" {count(len(absent), 'class has', 'classes have')} no trusted sample "
-            f"({some(absent)}), so the labels of their samples can only look wrong; add trusted "
-            "samples of them."
-        )
     return text
+
+
+def _warnings(runs: list[Run]) -> tuple[str, ...]:
+    absent = runs[0].absent
+    if not absent:
+        return ()
+    return (
+        f"{count(len(absent), 'class has', 'classes have')} no trusted sample ({some(absent)}), "
+        "so the labels of their samples can only look wrong; add trusted samples of them.",
+    )
 
 
 def _trace(runs: list[Run]) -> Trace:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine
+from dvaudit.core.words import count
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -82,7 +83,8 @@ class El2n(TrainedValuator):
             values=-mean,
             std_errors=fitting.standard_errors(found),
             columns={"el2n": mean},
-            status=f"Error after {asked.epochs:,} epochs, mean of {asked.runs:,} trainings.",
+            status=f"Error after {count(asked.epochs, 'epoch')}, mean of "
+            f"{count(asked.runs, 'training')}.",
             trace=trace,
         )
 

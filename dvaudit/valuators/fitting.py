@@ -18,6 +18,7 @@ from dvaudit.core.errors import NumericalError
 from dvaudit.core.machine import Cost, Machine, size_text
 from dvaudit.core.settings import setting
 from dvaudit.core.trace import Trace
+from dvaudit.core.words import count
 from dvaudit.valuators.trained import TrainingProblem
 
 if TYPE_CHECKING:
@@ -302,5 +303,5 @@ def fitting_cost(
     numbers = 2 * samples * dimensions + 4 * runs * forward + 4 * BLOCK * (dimensions + 2 * HIDDEN)
     needed = int(4 * (numbers + samples * (asked.epochs + 2 * runs)))
     times = "once" if runs == 1 else f"{runs:,} times"
-    plan = f"{asked.epochs:,} epochs on all samples, {times} ({size_text(needed)})"
+    plan = f"{count(asked.epochs, 'epoch')} on all samples, {times} ({size_text(needed)})"
     return Cost(arithmetic + STEP_SECONDS * steps, needed, plan)

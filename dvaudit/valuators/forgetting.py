@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine
+from dvaudit.core.words import count
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -102,8 +103,9 @@ class Forgetting(TrainedValuator):
                 "never_learnt": never.astype(np.float64),
             },
             status=(
-                f"{int(memory.events.sum()):,} forgetting events in {asked.epochs:,} epochs; "
-                f"{int(never.sum()):,} samples never learnt, which count as forgotten most."
+                f"{count(int(memory.events.sum()), 'forgetting event')} in "
+                f"{count(asked.epochs, 'epoch')}; "
+                f"{count(int(never.sum()), 'sample')} never learnt, which count as forgotten most."
             ),
             trace=follower.trace(),
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine
+from dvaudit.core.words import count
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -60,12 +61,12 @@ class Grand(TrainedValuator):
         asked = self.settings
         found, trace = fitting.follow_runs(problem, self.name, asked, asked.runs, _measures)
         mean = found.mean(0)
-        when = f"after {asked.epochs:,} epochs" if asked.epochs else "at initialisation"
+        when = f"after {count(asked.epochs, 'epoch')}" if asked.epochs else "at initialisation"
         return Scores(
             values=-mean,
             std_errors=fitting.standard_errors(found),
             columns={"grand": mean},
-            status=f"Gradient norm {when}, mean of {asked.runs:,} trainings.",
+            status=f"Gradient norm {when}, mean of {count(asked.runs, 'training')}.",
             trace=trace,
         )
 

@@ -9,6 +9,7 @@ from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import part
 from dvaudit.core.settings import setting
+from dvaudit.core.words import count
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -103,7 +104,11 @@ class Influence(TrainedValuator):
         return Scores(
             values=rise,
             columns={"influence": rise},
-            status=_said(solved, loss),
+            status=(
+                f"Newton step in {count(solved.iterations, 'iteration')} at a training loss of "
+                f"{loss:.3g}."
+            ),
+            warnings=_warnings(solved),
             stats={
                 "iterations_taken": solved.iterations,
                 "residual": solved.residual,
@@ -170,11 +175,10 @@ def alignments(learner: Learner, taps: Taps, direction: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def _said(solved: Solved, loss: float) -> str:
-    said = f"Newton step in {solved.iterations:,} iterations at a training loss of {loss:.3g}."
+def _warnings(solved: Solved) -> tuple[str, ...]:
     if solved.converged:
-        return said
+        return ()
     return (
-        f"{said} The solve stopped at a relative residual of {solved.residual:.1e}; raise "
-        "`iterations` or `damping`."
+        f"The solve stopped at a relative residual of {solved.residual:.1e}; raise `iterations` or "
+        "`damping`.",
     )

@@ -123,8 +123,7 @@ def bagged(problem: Problem, plan: KernelPlan, ridge: float, measure: Measure) -
         f"median value changed by {effect['median_change']:.3g}, and the two rankings agree with "
         f"Spearman {effect['spearman']:.2f}.",
     ]
-    if forced:
-        words.append(f"The ridge was raised in {forced:,} of {systems:,} systems.")
+    warned = [f"The ridge was raised in {forced:,} of {systems:,} systems."] if forced else []
     half_width = _student((1 + CONFIDENCE) / 2, count - 1)
     record = {
         "plan": plan.words(),
@@ -139,7 +138,7 @@ def bagged(problem: Problem, plan: KernelPlan, ridge: float, measure: Measure) -
         "size_effect": effect,
         "seconds": {},
     }
-    return Evaluation(means, words, record, np.sqrt(variance / count), half_width)
+    return Evaluation(means, words, warned, record, np.sqrt(variance / count), half_width)
 
 
 def _student(probability: float, freedom: int) -> float:

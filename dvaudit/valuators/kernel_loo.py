@@ -137,7 +137,6 @@ def _class_scores(problem: Problem, measured: Evaluation) -> Scores:
     given = predictions[rows, codes]
     columns = {"loo_given": given}
     if len(problem.class_names) == 1:
-        measured.said.append("Only one class occurs, so no other label can be suggested.")
         best, flagged = np.zeros_like(codes), np.zeros(len(codes), dtype=bool)
     else:
         others = predictions.copy()
@@ -147,7 +146,7 @@ def _class_scores(problem: Problem, measured: Evaluation) -> Scores:
         alone = np.bincount(codes)[codes] == 1
         flagged = (value < 0) & ~alone
         if alone.any():
-            measured.said.append(
+            measured.warned.append(
                 f"{count(int(alone.sum()), 'class has', 'classes have')} a single sample, which "
                 "nothing can confirm or refute; such samples are ranked and not flagged."
             )
@@ -160,6 +159,7 @@ def _class_scores(problem: Problem, measured: Evaluation) -> Scores:
         class_scores=predictions,
         columns={**columns, **measured.interval_columns(one_signed=False)},
         status=" ".join(measured.said),
+        warnings=tuple(measured.warned),
         stats=measured.stats,
     )
 
@@ -183,5 +183,6 @@ def _regression_scores(problem: Problem, measured: Evaluation) -> Scores:
             **{name: column / unit for name, column in intervals.items()},
         },
         status=" ".join(measured.said),
+        warnings=tuple(measured.warned),
         stats=measured.stats,
     )

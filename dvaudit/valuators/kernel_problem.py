@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvaudit.core.dataset import Task
+from dvaudit.core.words import count
 from dvaudit.valuators.base import Problem
 
 if TYPE_CHECKING:
@@ -57,12 +58,13 @@ def repairs(inverse: Inverse | IterativeInverse, ridge: float) -> list[str]:
     found = []
     if inverse.gram.duplicate_rows:
         found.append(
-            f"{inverse.gram.duplicate_rows:,} samples point the same way as an earlier one."
+            f"{count(inverse.gram.duplicate_rows, 'sample points', 'samples point')} the same way "
+            "as an earlier one: no kernel tells them apart."
         )
     if inverse.gram.zero_rows:
         found.append(
-            f"{inverse.gram.zero_rows:,} samples have no direction (all features zero) and are "
-            "taken as unlike every other."
+            f"{count(inverse.gram.zero_rows, 'sample has', 'samples have')} no direction (all "
+            "features zero), taken as unlike every other."
         )
     if inverse.forced:
         found.append(f"The ridge was raised from {ridge:g} to {inverse.ridge:g}.")

@@ -36,11 +36,13 @@ class Evaluation:
         std_errors: (m,) of `value`; None unless bagged.
         half_width: of its 95 % interval, in standard errors.
         said: sentences for the status.
+        warned: sentences of warning.
         stats: JSON-able record.
     """
 
     quantities: Quantities
     said: list[str]
+    warned: list[str]
     stats: dict[str, Any]
     std_errors: NDArray[np.float64] | None = None
     half_width: float = math.nan

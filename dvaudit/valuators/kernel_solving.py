@@ -41,10 +41,10 @@ def evaluate(problem: Problem, plan: KernelPlan, ridge: float, measure: Measure)
     rows = np.arange(len(targets))
     quantities = measure(Solution(solution, diagonal, targets, rows))
     record = {"plan": plan.words(), **system_stats(inverse, ridge, system.precision)}
-    words = [plan.words().capitalize() + ".", *repairs(inverse, ridge)]
+    warned = repairs(inverse, ridge)
     if iterative and not inverse.stats["converged"]:
-        words.append(
+        warned.append(
             f"Conjugate gradients stopped after {inverse.stats['iterations']} iterations at a "
             f"residual of {inverse.stats['residual']:.1e}; a larger ridge converges sooner."
         )
-    return Evaluation(quantities, words, record)
+    return Evaluation(quantities, [plan.words().capitalize() + "."], warned, record)

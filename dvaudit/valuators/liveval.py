@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
-from dvaudit.core.dataset import Task
+from dvaudit.core.dataset import Kind, Task
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.progress import part
 from dvaudit.core.settings import setting
 from dvaudit.core.trace import Trace
+from dvaudit.core.words import count
+from dvaudit.gradients.window import Window
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.liveval_tables import early_table, window_table
@@ -44,7 +46,10 @@ class LiveVal(TrainedValuator):
     draws = "The net's first weights and the order of the samples, in each run."
     reference = (
         "LiveVal: Real-time and Trajectory-based Data Valuation via Adaptive Reference Points, "
-        "equations 5 and 9 and algorithm 4, in the reading given in the documentation"
+        "equations 5 and 9 and algorithm 4. Where the paper can be read in several ways: a "
+        "sample's own step is its own gradient times the full learning rate; and how far ahead the "
+        "reference lies changes each time one is reached, by how much a step the mean loss of the "
+        "same batch changed between the two points"
     )
     tasks = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     detects_mislabels = True
@@ -102,6 +107,11 @@ class LiveVal(TrainedValuator):
             low=0.0,
             high=1e6,
         )
+
+    def check(self, kind: Kind, task: Task) -> None:
+        """Refuse also a window that cannot be."""
+        super().check(kind, task)
+        window_of(self.settings)
 
     def estimate(self, samples: int, dimensions: int, classes: int, machine: Machine) -> Cost:
         asked = self.settings
@@ -183,11 +193,27 @@ class LiveVal(TrainedValuator):
         )
         return (
             f"Trained {net} ({first.parameters:,} parameters) {times}: "
-            f"{asked.epochs:,} epochs of {first.steps:,} steps by batches of {asked.batch:,}, "
-            f"learning rate {asked.rate:g}{falling}{rest}. Each step of a sample is measured "
-            f"against {ahead}. Values are of this training and its order of samples, another seed "
-            "gives others; rank them, their zero means nothing."
+            f"{count(asked.epochs, 'epoch')} of {count(first.steps, 'step')} by batches of "
+            f"{asked.batch:,}, learning rate {asked.rate:g}{falling}{rest}. Each step of a sample "
+            f"is measured against {ahead}. Values are of this training and its order of samples, "
+            "another seed gives others; rank them, their zero means nothing."
         )
+
+
+def window_of(asked: LiveVal.Settings) -> Window:
+    """Return the window that the settings describe.
+
+    Raises:
+        SettingsError: its bounds contradict each other.
+    """
+    return Window(
+        asked.window_start,
+        asked.window_least,
+        asked.window_most,
+        asked.window_step,
+        asked.window_slow,
+        asked.window_rapid,
+    )
 
 
 def _trace(

@@ -30,6 +30,7 @@ from dvaudit.gradients import (
 from dvaudit.gradients.liveval import trained
 from dvaudit.valuators.fitting import numpy_of
 from dvaudit.valuators.learner import Learner, build_learner
+from dvaudit.valuators.liveval import window_of
 from dvaudit.valuators.trained import TrainingProblem
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def run_once(
         if not math.isfinite(loss):
             raise _diverged(problem, asked, seed, number)
         told.ahead(number)
-    for step in training.valued(_window(asked)):
+    for step in training.valued(window_of(asked)):
         if not account.add(step):
             raise _diverged(problem, asked, seed, step.step)
         told.step()
@@ -128,17 +129,6 @@ def _updates(m: int, asked: LiveVal.Settings, seed: int) -> list[Update]:
 
     rate: float | Callable[[int], float] = cosine if asked.schedule == "cosine" else asked.rate
     return draw_updates(m, batch=asked.batch, epochs=asked.epochs, rate=rate, seed=seed)
-
-
-def _window(asked: LiveVal.Settings) -> Window:
-    return Window(
-        asked.window_start,
-        asked.window_least,
-        asked.window_most,
-        asked.window_step,
-        asked.window_slow,
-        asked.window_rapid,
-    )
 
 
 def _diverged(

@@ -43,5 +43,6 @@ class RandomValues(Valuator):
         rng = np.random.default_rng([problem.seed, STREAM])
         return Scores(
             values=rng.random(len(problem.labels)),
-            status="Uniform random values: they say nothing of the samples.",
+            status="Uniform random values.",
+            warnings=("The values are random: they say nothing of the samples.",),
         )

@@ -14,8 +14,10 @@ from dvaudit import features, kernels
 from dvaudit.core.dataset import Dataset
 from dvaudit.core.progress import Progress
 from dvaudit.core.trace import Watch, unwatched
-from dvaudit.features.pictures import pictures
-from dvaudit.features.tokens import tokens
+from dvaudit.features.cache import FeatureCache, content_key
+from dvaudit.features.fitted import Fitted
+from dvaudit.features.pictures import FittedPictures, pictures
+from dvaudit.features.tokens import FittedTokens, tokens_and_words
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,6 +51,7 @@ class Shared:
     ) -> None:
         self.extractor, self.settings, self.cache = extractor, settings, cache
         self.watch, self.module = watch, module
+        self._keys: dict[str, str] = {}
         self._features: dict[tuple[str, int, int | None], Features] = {}
         self._system: tuple[tuple[str, str, str, bool], KernelSystem | IterativeSystem] | None = (
             None
@@ -82,7 +85,30 @@ class Shared:
             )
             # The data alone, and the data joined with a trusted set: other keys are past ones.
             self._features = {**dict(list(self._features.items())[-1:]), key: made}
+        self._keys[data.fingerprint] = self._features[key].key
         return self._features[key]
+
+    def fitted_features(
+        self, data: Dataset, *, seed: int, device: str, progress: Progress
+    ) -> Fitted:
+        """Return what the extractor learned from `data`, made again where it is not kept."""
+        made = features.extract(
+            data,
+            self.extractor,
+            settings=self.settings,
+            seed=seed,
+            device=device,
+            cache=self.cache,
+            fitted=True,
+            progress=progress,
+        )
+        assert made.fitted is not None
+        self._keys[data.fingerprint] = made.key
+        return made.fitted
+
+    def kept_as(self, data: Dataset) -> str:
+        """Return under what key of the cache is kept what described `data` last; "" for nothing."""
+        return self._keys.get(data.fingerprint, "")
 
     def pictures(
         self, data: Dataset, progress: Progress, fitted_on: int | None = None
@@ -92,14 +118,13 @@ class Shared:
         Args:
             fitted_on: their shape is chosen for so many first ones; None: for all.
         """
-        source = pictures(data, None, fitted_on=fitted_on)
-        shape = source.shape
-        out = np.empty((len(data), shape.channels, shape.height, shape.width), dtype=np.float32)
-        for start, block in source.batches():
-            out[start : start + len(block)] = block.transpose(0, 3, 1, 2)
-            progress(start / len(data), "Reading pictures")
-        out /= 255
-        return out
+        return self.fitted_pictures(data, fitted_on).describe(data, progress=progress)[0]
+
+    def fitted_pictures(self, data: Dataset, fitted_on: int | None = None) -> FittedPictures:
+        """Return the shape that `pictures` have."""
+        learned = FittedPictures(pictures(data, None, fitted_on=fitted_on).shape)
+        self._keep(data, learned, fitted_on)
+        return learned
 
     def tokens(self, data: Dataset, fitted_on: int | None = None) -> NDArray[np.int64]:
         """Return the words of the text columns of `data` as codes, (n, length), 0 for padding.
@@ -107,7 +132,25 @@ class Shared:
         Args:
             fitted_on: the words are those of so many first samples; None: of all.
         """
-        return tokens(data, fitted_on=fitted_on)
+        codes, learned = tokens_and_words(data, fitted_on=fitted_on)
+        self._keep(data, learned, fitted_on)
+        return codes
+
+    def fitted_tokens(self, data: Dataset) -> FittedTokens:
+        """Return the words that `tokens` have codes for."""
+        _, learned = tokens_and_words(data)
+        self._keep(data, learned, None)
+        return learned
+
+    def _keep(self, data: Dataset, learned: Fitted, fitted_on: int | None) -> None:
+        """Keep what was learned from the first samples of `data`, where there is a cache."""
+        if self.cache is None:
+            return
+        store = FeatureCache(self.cache)
+        key = content_key(data, learned.name, learned.version, {}, 0, fitted_on)
+        if store.fitted(key, [type(learned)])[0] is None:
+            store.save_fitted(key, learned)
+        self._keys[data.fingerprint] = key
 
     def system(
         self,

@@ -13,6 +13,7 @@ from dvaudit.core.dataset import Task
 from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.settings import setting
+from dvaudit.core.words import count
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
 from dvaudit.valuators.retrained import (
@@ -115,6 +116,12 @@ class TmcShapley(TrainedValuator):
             status=(
                 f"Shapley values of {unit_of(learner)} over {estimate.rounds:,} orders ({ended}). "
                 + told_apart(estimate.values, estimate.std_errors)
+            ),
+            warnings=()
+            if estimate.settled
+            else (
+                f"The values had not settled after {count(estimate.rounds, 'order')}, the most "
+                "allowed; raise `most` for narrower standard errors.",
             ),
             stats={
                 "unit": unit_of(learner),

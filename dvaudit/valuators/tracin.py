@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dvaudit.core.dataset import Dataset, Task
 from dvaudit.core.machine import Cost, Machine
 from dvaudit.core.settings import setting
+from dvaudit.core.words import count
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -95,7 +96,7 @@ class Tracin(TrainedValuator):
         return Scores(
             values=-own if asked.against == SELF else agreed,
             columns=columns,
-            status=f"{asked.epochs:,} checkpoints, one after each epoch of plain SGD.",
+            status=f"{count(asked.epochs, 'checkpoint')}, one after each epoch of plain SGD.",
             trace=follower.trace(),
         )
 

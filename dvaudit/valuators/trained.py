@@ -17,6 +17,7 @@ from dvaudit.core.progress import Progress, part, silent
 from dvaudit.core.result import ValuationResult
 from dvaudit.core.trace import Watch
 from dvaudit.valuators.base import Level, Method, Scores, compact_labels, expand
+from dvaudit.valuators.magnitudes import single
 from dvaudit.valuators.shared import Shared
 from dvaudit.valuators.trained_parts import merged
 from dvaudit.valuators.trusted import Split, given_split, halves, usable
@@ -91,10 +92,12 @@ class TrainedValuator(Method):
         """Value every labelled sample of `data`; those that serve as trusted ones get NaN.
 
         Raises:
-            UnsuitableDataError: the task is not one of `tasks`, no sample has a label, or nothing
-                is left to value or to measure against.
+            UnsuitableDataError: the task is not one of `tasks`, no sample has a label, nothing is
+                left to value or to measure against, or numbers are too large.
+            SettingsError: a seed out of range.
+            NumericalError: values that are not finite.
         """
-        self._check(data)
+        self._check(data, seed)
         shared, start = shared or Shared(), time.perf_counter()
         split = self._split(data, trusted, seed)
         inputs = net_inputs(split.data, getattr(self.settings, "net", "auto"), shared, seed, device)
@@ -116,13 +119,17 @@ class TrainedValuator(Method):
             "scored": len(rows),
             "unlabelled": int((~data.labelled).sum()),
             "seconds_total": round(time.perf_counter() - start, 3),
+            "inputs_key": shared.kept_as(split.data),
         }
         if "trusted" in self.needs:
             stats["trusted"] = split.words
-        if len(class_names) == 1:
-            words += "Only one class occurs, so there is nothing to tell apart. "
         scores = replace(scores, status=f"{words}{scores.status}")
         return expand(self, data, rows, class_names, scores, stats)
+
+    def check(self, kind: Kind, task: Task) -> None:
+        """Refuse also a net for pictures where there are none."""
+        super().check(kind, task)
+        check_net(getattr(self.settings, "net", "auto"), kind)
 
     def _split(self, data: Dataset, trusted: Dataset | None, seed: int) -> Split:
         if "trusted" in self.needs:
@@ -153,6 +160,18 @@ def wants_pictures(net: str) -> bool:
     return net in PICTURE_NETS or net.startswith("torchvision:")
 
 
+def check_net(net: str, kind: Kind) -> None:
+    """Refuse a net for pictures on samples that are none.
+
+    Raises:
+        UnsuitableDataError: for a net of this name.
+    """
+    if wants_pictures(net) and kind is not Kind.IMAGE:
+        raise UnsuitableDataError(
+            f"The net {net!r} takes pictures, and this dataset has none; choose the net 'mlp'."
+        )
+
+
 def net_inputs(
     data: Dataset,
     net: str,
@@ -167,20 +186,21 @@ def net_inputs(
 
     Args:
         fitted_on: features are learned from so many first samples; None: from all.
+
+    Raises:
+        UnsuitableDataError: a net for pictures and data without, or vectors beyond
+            magnitudes.LARGEST.
     """
     own_pictures = (
         shared.module is not None and data.kind is Kind.IMAGE and shared.extractor is None
     )
     if wants_pictures(net) or own_pictures:
-        if data.kind is not Kind.IMAGE:
-            raise UnsuitableDataError(
-                f"The net {net!r} takes pictures, and {data.name} has none; choose the net 'mlp'."
-            )
+        check_net(net, data.kind)
         return shared.pictures(data, progress, fitted_on)
     if net in TOKEN_NETS:
         return shared.tokens(data, fitted_on)
     found = shared.features(data, seed=seed, device=device, progress=progress, fitted_on=fitted_on)
-    return np.ascontiguousarray(found.matrix, dtype=np.float32)
+    return single(found.matrix, data.ids)
 
 
 def _problem(

@@ -39,12 +39,25 @@ def merged(
         std_errors=together([scores.std_errors for scores in parts]),
         columns={key: column for key, column in columns.items() if column is not None},
         status=first.status,
+        warnings=_all_warnings([scores.warnings for scores in parts]),
         stats={**first.stats, "parts": [dict(scores.stats) for scores in parts]},
         tables={name: _stacked(parts, name) for name in first.tables},
         trace=_merged_trace([scores.trace for scores in parts], order),
         **_merged_arrays(parts, order),
     )
     return rows[order], merged, found[0][2]
+
+
+def _all_warnings(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return what all parts warn of, then what single ones do, each with its part."""
+    common = [text for text in parts[0] if all(text in part for part in parts[1:])]
+    single = [
+        f"In half {index} of {len(parts)}: {text}"
+        for index, part in enumerate(parts, 1)
+        for text in part
+        if text not in common
+    ]
+    return (*common, *single)
 
 
 def _merged_arrays(parts: Sequence[Scores], order: NDArray[np.int64]) -> dict[str, Any]:

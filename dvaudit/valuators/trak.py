@@ -12,6 +12,7 @@ from dvaudit.core.dataset import Task
 from dvaudit.core.machine import Cost, Machine, size_text
 from dvaudit.core.progress import Progress, part, silent
 from dvaudit.core.settings import setting
+from dvaudit.core.words import count
 from dvaudit.valuators import fitting
 from dvaudit.valuators.base import Scores
 from dvaudit.valuators.registry import register
@@ -152,8 +153,8 @@ class Trak(TrainedValuator):
         formed = 8 * min(rows, samples) * parameters + min(KEPT, 4 * drawn)
         needed = training.bytes + held + formed
         plan = (
-            f"{asked.runs:,} trainings, gradients projected to {asked.projected:,} numbers in "
-            f"blocks ({size_text(needed)})"
+            f"{count(asked.runs, 'training')}, gradients projected to "
+            f"{count(asked.projected, 'number')} in blocks ({size_text(needed)})"
         )
         return Cost(seconds, needed, plan)
 
@@ -165,7 +166,7 @@ class Trak(TrainedValuator):
         asked = self.settings
         if len(problem.class_names) == 1:
             zeros = np.zeros(len(problem.labels))
-            said = "Only one class occurs, so there are no odds: every value is 0."
+            said = "One class has no odds: every value is 0."
             return Scores(values=zeros, columns={"trak": zeros}, status=said)
         attributions, errors = [], []
         for run, seed in enumerate(fitting.run_seeds(problem.seed, asked.runs)):
@@ -187,8 +188,8 @@ class Trak(TrainedValuator):
             std_errors=fitting.standard_errors(found),
             columns={"trak": found.mean(0)},
             status=(
-                f"Gradients projected to {asked.projected:,} numbers, {asked.runs:,} trainings "
-                f"of {asked.epochs:,} epochs."
+                f"Gradients projected to {count(asked.projected, 'number')}, "
+                f"{count(asked.runs, 'training')} of {count(asked.epochs, 'epoch')}."
             ),
         )
 

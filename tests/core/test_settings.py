@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from dvaudit.core.errors import SettingsError
@@ -14,6 +15,7 @@ class Example:
     rate: float | None = setting(None, "Step size.", low=0.0, label="Learning rate")
     fast: bool = setting(False, "Skip the slow part.")
     mode: str = setting("a", "Which way.", choices=("a", "b"))
+    parts: int | None = setting(128, "Parts kept. Empty: all.", low=1)
 
 
 def test_text_from_a_command_line_is_converted() -> None:
@@ -21,9 +23,20 @@ def test_text_from_a_command_line_is_converted() -> None:
     assert made == Example(5, 0.5, True, "b")
 
 
-@pytest.mark.parametrize("empty", [None, "auto", ""])
+@pytest.mark.parametrize("empty", [None, "auto", "none", "None", ""])
 def test_an_optional_setting_may_be_left_to_the_method(empty: str | None) -> None:
     assert parse(Example, {"rate": empty}, "example").rate is None
+
+
+@pytest.mark.parametrize("empty", [None, "none", "None", ""])
+def test_empty_is_what_the_help_says_and_not_the_default(empty: str | None) -> None:
+    assert parse(Example, {"parts": empty}, "example").parts is None
+
+
+@pytest.mark.parametrize("word", ["auto", "Auto"])
+def test_auto_is_the_default(word: str) -> None:
+    made = parse(Example, {"parts": word, "rounds": word}, "example")
+    assert (made.parts, made.rounds) == (128, 3)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +47,15 @@ def test_an_optional_setting_may_be_left_to_the_method(empty: str | None) -> Non
         ("rounds", 0, "least allowed is 1"),
         ("rounds", 10, "most allowed is 9"),
         ("rounds", 2.5, "whole number"),
-        ("rounds", "x", "type int"),
+        ("rounds", float("inf"), "type int"),
+        ("rounds", np.float32(2.5), "whole number"),
+        ("rounds", True, "True; give a value of type int"),
+        ("rounds", np.bool_(True), "give a value of type int"),
+        ("rate", True, "True; give a value of type float"),
+        ("rounds", "x", "give a value of type int."),
+        ("rounds", "none", "needs a value of type int"),
+        ("rate", "all", r"'all'; give a value of type float, or none \(auto is the same\)."),
+        ("parts", "all", "type int, none to leave it empty, or auto for the default, 128."),
         ("rounds", None, "needs a value"),
         ("rate", "nan", "finite"),
         ("rate", -1, "least allowed is 0"),
@@ -48,9 +69,10 @@ def test_refusals_say_what_to_do(name: str, value: object, said: str) -> None:
 
 
 def test_specs_carry_all_a_form_needs() -> None:
-    rounds, rate, fast, mode = specs(Example)
+    rounds, rate, fast, mode, parts = specs(Example)
     assert (rounds.type, rounds.low, rounds.high, rounds.optional) == (int, 1, 9, False)
     assert (rate.type, rate.optional, rate.default) == (float, True, None)
+    assert (parts.type, parts.optional, parts.default) == (int, True, 128)
     assert (fast.type, mode.choices) == (bool, ("a", "b"))
     assert [spec.label for spec in (rounds, rate)] == ["Rounds", "Learning rate"]
 

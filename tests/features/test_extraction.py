@@ -162,6 +162,7 @@ def test_a_second_run_comes_from_the_cache(pictures_data, tmp_path: Path) -> Non
     np.testing.assert_array_equal(first.matrix, second.matrix)
     assert (second.settings, second.notes) == (first.settings, first.notes)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        f"{first.key}.fitted.npz",
         f"{first.key}.json",
         f"{first.key}.npy",
     ]

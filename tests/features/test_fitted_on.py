@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from described import SMALL, TOTAL, small_network, varied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dvaudit import features
-from dvaudit.core.dataset import Dataset, Kind, Role
+from dvaudit.core.dataset import Role
 from dvaudit.core.errors import SettingsError
 from dvaudit.core.joining import take
 from dvaudit.features import _backbone
 from dvaudit.features.tokens import tokens
-
-SMALL = {"patches": {"patches": 8}, "backbone": {"download": True}}
-TOTAL = 9
-WORDS = ("one", "two two", "three, four", "five six seven", "", "eight nine", "ten", "one ten")
-ROLES = {
-    "x": Role.NUMERIC,
-    "c": Role.CATEGORICAL,
-    "d": Role.DATE,
-    "t": Role.TEXT,
-    "odd": Role.NUMERIC,
-}
-
-
-def _table(make: Callable[..., Dataset], seed: int) -> Dataset:
-    rng = np.random.default_rng(seed)
-    days = pd.to_datetime("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, TOTAL), "D")
-    blank = rng.random(TOTAL) < 0.3
-    return make(
-        {
-            "x": np.where(blank, np.nan, rng.normal(size=TOTAL) * 10.0 ** rng.integers(0, 6)),
-            "c": rng.choice(["a", "b", "c", "d"], TOTAL),
-            "d": days.where(rng.random(TOTAL) < 0.8),
-            "t": rng.choice(WORDS, TOTAL),
-            "odd": np.where(rng.random(TOTAL) < 0.1, np.inf, 1.0),
-        },
-        ROLES,
-    )
-
-
-def _made(
-    kind: Kind,
-    seed: int,
-    image_dataset: Callable[..., Dataset],
-    table_dataset: Callable[..., Dataset],
-    texture: Callable[..., np.ndarray],
-) -> Dataset:
-    if kind is Kind.TABULAR:
-        return _table(table_dataset, seed)
-    if kind is Kind.IMAGE:
-        first = list(texture(TOTAL - 4, 12, 14, 1, seed))
-        return image_dataset([*first, *texture(4, 20, 12, 3, seed + 1)])
-    data = image_dataset(list(texture(TOTAL, 2, 2, 1, seed)))
-    vectors = np.random.default_rng(seed).normal(size=(TOTAL, 3))
-    return replace(data, kind=Kind.VECTOR, images=None, vectors=vectors)
 
 
 @pytest.mark.parametrize("name", features.names())
@@ -72,9 +26,9 @@ def test_the_first_samples_are_described_as_they_are_alone(
 ) -> None:
     extractor = features.get(name)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(_backbone, "load_network", _network)
+        patched.setattr(_backbone, "load_network", small_network)
         for kind in extractor.kinds:
-            data = _made(kind, seed, image_dataset, table_dataset, texture)
+            data = varied(kind, seed, image_dataset, table_dataset, texture)
             alone = take(data, np.arange(first))
             given_settings = SMALL.get(name, {})
             expected = extractor.extract(alone, settings=given_settings, seed=2).matrix
@@ -83,20 +37,10 @@ def test_the_first_samples_are_described_as_they_are_alone(
             np.testing.assert_allclose(found.matrix[:first], expected, rtol=1e-6, atol=1e-6)
 
 
-def _network(_settings: object):
-    """A small net in place of a trained one."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        pool, flat = torch.nn.AvgPool2d(56), torch.nn.Flatten()
-        return torch.nn.Sequential(pool, flat, torch.nn.Linear(48, 5))
-
-
 @pytest.mark.parametrize("name", ["tabular", "patches"])
 def test_a_copy_of_a_sample_gets_its_features(name: str, image_dataset, table_dataset, texture):
     (kind,) = features.get(name).kinds
-    data = _made(kind, 5, image_dataset, table_dataset, texture)
+    data = varied(kind, 5, image_dataset, table_dataset, texture)
     twice = take(data, np.array([0, 1, 2, 3, 4, 3, 0]))
     found = features.extract(twice, name, settings=SMALL.get(name), fitted_on=5).matrix
     np.testing.assert_allclose(found[5:], found[[3, 0]], rtol=1e-6, atol=1e-6)

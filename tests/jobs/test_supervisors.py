@@ -14,7 +14,7 @@ from waiting import until
 
 from dvaudit.jobs import Supervisor, cancel, resume
 from dvaudit.jobs.liveness import hold, is_held
-from dvaudit.jobs.supervisor import worker_environment
+from dvaudit.jobs.processes import worker_environment
 from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
 
 SERVER = """

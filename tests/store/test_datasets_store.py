@@ -302,6 +302,16 @@ def test_the_first_samples_are_those_of_the_whole(
     ws.close()
 
 
+def test_rows_are_those_of_the_whole(
+    tmp_path: Path, filled: Callable[[Path], tuple[Workspace, str]]
+) -> None:
+    ws, dataset_id = filled(tmp_path)
+    rows = np.array([4, 0, 4])
+    expected = ws.samples(dataset_id).iloc[rows].reset_index(drop=True)
+    pd.testing.assert_frame_equal(ws.sample_rows(dataset_id, rows), expected)
+    ws.close()
+
+
 def test_the_size_is_that_of_all_files(
     tmp_path: Path, filled: Callable[[Path], tuple[Workspace, str]]
 ) -> None:

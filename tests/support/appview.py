@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from dvaudit import readers
 from dvaudit.server.opened import workspace
@@ -64,6 +65,16 @@ def texts(app: AppTest) -> str:
 def figures(app: AppTest) -> dict[str, str]:
     """Return the shown figures by their labels."""
     return {metric.label: metric.value for metric in app.metric}
+
+
+def button(app: AppTest, label: str) -> Button:
+    """Return the first button of a label."""
+    return next(each for each in app.button if each.label == label)
+
+
+def labels(app: AppTest) -> list[str]:
+    """Return the labels of all buttons."""
+    return [each.label for each in app.button]
 
 
 def in_address(app: AppTest, key: str) -> str | None:

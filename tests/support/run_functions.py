@@ -62,6 +62,19 @@ def chatter(ws: Workspace, run: RunRecord, progress: Progress) -> None:
     _note(ws.run_dir(run.id), f"{os.nice(0)} {threads} {os.getpgrp() == os.getpid()}")
 
 
+def get_ready() -> None:
+    """Load nothing, and say something that belongs to no run."""
+    print("ready before there is a run")
+
+
+def never_ready() -> None:
+    threading.Event().wait()
+
+
+def fail_to_get_ready() -> None:
+    raise ValueError("a library is missing")
+
+
 def _note(folder: Path, line: str) -> None:
     with (folder / "notes.txt").open("a") as file:
         file.write(f"{line}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,20 @@ def add_audit_at_work(ws: Workspace, dataset: str, status: RunStatus, *methods: 
     if status is not RunStatus.RUNNING:
         assert ws.queue.finish(run, begun.attempt, status, "made up")
     return run
+
+
+def tell_samples(
+    ws: Workspace, run: str, method: str, points: Sequence[float], training: int = 0
+) -> None:
+    """Let a running method have told of every sample until now.
+
+    A sample's value is its position times the point; the last has none.
+    """
+    samples = len(ws.samples(ws.run(run).dataset_id))
+    values = np.outer(points, np.arange(samples)).astype(np.float32)
+    values[:, -1] = np.nan
+    for point, row in zip(points, values, strict=True):
+        ws.live_values(run, method).add(training, point, row)
 
 
 def told(method: str, points: int, classes: tuple[str, ...], training: int = 0) -> pd.DataFrame:

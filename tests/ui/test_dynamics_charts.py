@@ -45,6 +45,35 @@ def _early(shares: list[float]) -> pd.DataFrame:
     )
 
 
+# Axes
+
+
+@pytest.mark.parametrize("size", [1e-7, 1.0, 1e6])
+def test_no_axis_writes_letters_for_powers_of_ten(size: float) -> None:
+    table = told("dvgs", 4, ("elm",))
+    table["value"] *= size
+    early = _early([0.1, 1.0])
+    bands = {None: pd.DataFrame({"point": [1.0], "low": size, "middle": size, "high": size})}
+    line = charts.SampleLine(1, "one", None, np.array([size]))
+    figures = [
+        charts.class_chart(table, ["elm"], table[["point", "loss"]], "step", dark=False),
+        charts.detection_chart(early, "step", dark=False),
+        charts.phase_chart(made_up_phases(), dark=False),
+        charts.sample_chart([line], bands, np.array([1.0]), "step", dark=False),
+    ]
+    for figure in figures:
+        axes = [*figure.select_yaxes(), *figure.select_xaxes()]
+        assert all(
+            axis.exponentformat == "power" or "s" not in (axis.tickformat or "s") for axis in axes
+        )
+
+
+def test_few_whole_points_have_a_tick_each() -> None:
+    assert lines.x_axis(np.array([1.0, 2.0, 3.0]))["dtick"] == 1
+    assert lines.x_axis(np.array([1.0, 2.5]))["dtick"] is None
+    assert lines.x_axis(np.arange(100.0))["dtick"] is None
+
+
 # Numbers
 
 

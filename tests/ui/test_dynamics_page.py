@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from appview import APP, add_table, in_address, open_page, texts, write_table
+from appview import APP, add_table, open_page, texts, write_table
 from audited import add_audited_numbers, add_audited_pictures, add_audited_table
 from streamlit.testing.v1 import AppTest
-from traced import add_audit_at_work, add_trace, told
+from traced import add_trace
 
 from dvaudit import audits, readers, valuators
 from dvaudit.core.dataset import Task
+from dvaudit.dynamics import ALL
 from dvaudit.findings import CutBy, CutOff
-from dvaudit.store import RunStatus, Workspace
+from dvaudit.store import Workspace
+from dvaudit.store.frames import write_frame
 from dvaudit.ui import dynamics_maths as maths
 from dvaudit.ui import dynamics_samples, dynamics_view
 
@@ -91,70 +93,6 @@ def test_the_methods_it_recommends_exist_for_the_task(ws: Workspace) -> None:
     assert "aum" not in said
 
 
-# While it trains
-
-
-def test_a_running_audit_draws_what_its_methods_told(ws: Workspace, tmp_path: Path) -> None:
-    dataset = add_table(ws, tmp_path)
-    live = add_audit_at_work(ws, dataset, RunStatus.RUNNING, "kernel-loo", "dvgs")
-    ws.write_live(live, told("dvgs", 4, ("elm", "oak")))
-    app = _open(run=live, dataset=dataset)
-    assert r": dvgs\: training 1 of 3" in texts(app)
-    (chart,) = _charts(app).values()
-    assert "2 classes and of all samples: all at 0.3" in chart.proto.alt
-    assert "dvgs, step 3 · loss 0.5" in texts(app)
-
-
-def test_the_running_lines_are_of_the_last_training_of_the_method_at_work(
-    ws: Workspace, tmp_path: Path
-) -> None:
-    dataset = add_table(ws, tmp_path)
-    live = add_audit_at_work(ws, dataset, RunStatus.RUNNING, "aum", "dvgs")
-    spoken = [told("aum", 9, ("elm",)), told("dvgs", 6, ()), told("dvgs", 2, (), training=1)]
-    ws.write_live(live, pd.concat(spoken))
-    app = _open(run=live, dataset=dataset)
-    assert "dvgs, step 1 of training 2" in texts(app)
-    app = app.segmented_control(key=f"dynamics_live_{live}").set_value("aum").run()
-    assert "aum, epoch 8" in texts(app)
-
-
-def test_before_the_first_word_it_says_what_will_come(ws: Workspace, tmp_path: Path) -> None:
-    dataset = add_table(ws, tmp_path)
-    live = add_audit_at_work(ws, dataset, RunStatus.RUNNING, "dvgs")
-    app = _open(run=live, dataset=dataset)
-    assert "Lines appear here when dvgs trains" in texts(app)
-    assert not _charts(app)
-
-
-def test_a_running_audit_without_a_training_says_so(ws: Workspace, tmp_path: Path) -> None:
-    dataset = add_table(ws, tmp_path)
-    live = add_audit_at_work(ws, dataset, RunStatus.RUNNING, "kernel-loo")
-    assert "follows a training: there will be nothing" in texts(_open(run=live, dataset=dataset))
-
-
-def test_when_the_run_ends_the_page_shows_the_result(ws: Workspace, run: str) -> None:
-    dataset = ws.run(run).dataset_id
-    live = add_audit_at_work(ws, dataset, RunStatus.RUNNING, "aum")
-    ws.write_live(live, told("aum", 3, ()))
-    app = _open(run=live, dataset=dataset)
-    assert list(_charts(app)) == [f"dynamics_live_chart_{live}"]
-    assert ws.queue.finish(live, ws.run(live).attempt, RunStatus.FAILED, "no memory")
-    app.run()
-    assert "no memory" in texts(app)
-    assert "Start again" in [b.label for b in app.button] or "Try again" in [
-        b.label for b in app.button
-    ]
-
-
-def test_an_audit_at_work_is_offered_beside_a_finished_one(ws: Workspace, run: str) -> None:
-    dataset = ws.run(run).dataset_id
-    live = add_audit_at_work(ws, dataset, RunStatus.RUNNING, "dvgs")
-    app = _open()
-    assert "Audit 2 with dvgs is at work" in texts(app)
-    app = _press(app, "Watch it")
-    assert in_address(app, "run") == live
-
-
 # Finished: classes
 
 
@@ -168,6 +106,30 @@ def test_classes_and_flagged_samples_are_drawn_with_words(ws: Workspace, run: st
     assert "6 points over 6 epochs" in said
     assert "mean up to each point" in said
     assert "29 of 30 samples valued" in said  # the last has no value
+
+
+def test_lowest_and_highest_are_of_all_classes_not_of_those_drawn(
+    ws: Workspace, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maths, "largest", lambda sizes: list(sizes)[:1])
+    ends = maths.class_ends(audits.trace_of(ws, run, "aum").classes)
+    app = _open()
+    assert (
+        "Drawn are the 1 largest of 2 classes and all samples together; the table has every class. "
+        f"Of all 2 classes lowest at the end: **{ends[0][0]}**, highest: **{ends[1][0]}**."
+    ) in texts(app)
+
+
+def test_with_one_class_none_is_lowest(ws: Workspace, run: str) -> None:
+    table = ws.run_dir(run) / "results" / "tables" / "classes-aum.parquet"
+    classes = pd.read_parquet(table)
+    only = classes["label"].unique()[1]
+    write_frame(table, classes[classes["label"].isin([ALL, only])].reset_index(drop=True))
+    app = _open()
+    assert "Mean value so far of the samples of each class." in texts(app)
+    assert "owest at the end" not in texts(app)
+    alt = _charts(app)["dynamics_classes"].proto.alt
+    assert alt.endswith("a line for the only class and one for all")
 
 
 def test_the_flagged_line_follows_the_cut_off(ws: Workspace, run: str) -> None:

@@ -14,7 +14,7 @@ def _script() -> None:
 
     import streamlit as st
 
-    from dvaudit.core.settings import parse, setting, specs
+    from dvaudit.core.settings import setting, specs
     from dvaudit.ui.forms import settings_form
 
     @dataclass(frozen=True)
@@ -26,9 +26,7 @@ def _script() -> None:
         precision: str = setting("auto", "Bits.", choices=("auto", "float32"))
         weights: str | None = setting(None, "A file.")
 
-    changed = settings_form(specs(Settings), key="x")
-    parse(Settings, changed, "x")
-    st.json(changed)
+    st.json(settings_form(specs(Settings), key="x"))
 
 
 @pytest.fixture
@@ -87,6 +85,25 @@ def test_labels_of_a_form_are_short_and_differ(owner: str) -> None:
     assert all(len(label) <= 32 for label in labels)
 
 
-def test_bounds_reach_the_widget(form: AppTest) -> None:
-    ridge = form.number_input(key="x.ridge")
-    assert (ridge.min, ridge.max) == (0.0, 10.0)
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("ridge", 10.5, "Ridge is 10.5; the most allowed is 10."),
+        ("ridge", -1.0, "Ridge is -1.0; the least allowed is 0."),
+        ("rows", 0, "Rows is 0; the least allowed is 1."),
+    ],
+)
+def test_a_number_out_of_bounds_reaches_python_and_is_said_under_the_field(
+    form: AppTest, key: str, value: float, said: str
+) -> None:
+    assert not form.markdown
+    form.number_input(key=f"x.{key}").set_value(value)
+    form.run()
+    assert said in form.markdown[0].value.replace("\\", "")
+    assert form.json[0].value == f'{{"{key}": {value}}}'
+
+
+def test_a_number_within_bounds_is_left_alone(form: AppTest) -> None:
+    form.number_input(key="x.ridge").set_value(10.0)
+    assert _changed(form) == '{"ridge": 10.0}'
+    assert not form.markdown

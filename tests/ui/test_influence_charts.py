@@ -35,6 +35,29 @@ def test_tall_bars_are_drawn_on_a_logarithmic_axis(each: int, kind: str) -> None
     assert charts.spread(influence, None, None, COLOURS).layout.yaxis.type == kind
 
 
+@pytest.mark.parametrize("highest", [1, 2, 7, charts.TALL - 1])
+def test_counts_are_whole_numbers_and_few(highest: int) -> None:
+    influence = np.full(highest, 1e-4, dtype=np.float32)
+    axis = charts.spread(influence, None, None, COLOURS).layout.yaxis
+    assert axis.dtick == int(axis.dtick) >= 1
+    assert highest / axis.dtick <= charts.STEPS
+    assert axis.tickformat == ",d"
+
+
+@pytest.mark.parametrize("classes", [1, 12])
+def test_bars_of_classes_leave_room_for_the_title_of_the_axis(classes: int) -> None:
+    table = pd.DataFrame(
+        {"label": [str(at) for at in range(classes)], "total": -0.5, "mean": -0.1, "samples": 5}
+    )
+    layout = charts.by_class(table, None, COLOURS).layout
+    assert layout.margin.b == charts.ROOM
+    assert layout.height - layout.margin.t - layout.margin.b >= 22 * classes
+    assert (
+        layout.xaxis.tickformat
+        == charts.spread(np.ones(3, dtype=np.float32), None, None, COLOURS).layout.xaxis.tickformat
+    )
+
+
 def test_lines_mark_where_the_shown_samples_begin() -> None:
     influence = np.linspace(-1, 2, 40).astype(np.float32)
     figure = charts.spread(influence, -0.6, 1.4, COLOURS)

@@ -16,7 +16,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dvaudit import answering
+from dvaudit.jobs.expecting import Expected, expected
 from dvaudit.store import RunKind, RunStatus, Workspace
+from dvaudit.ui import frames
 
 ROWS = pd.DataFrame({"width": [1.5, 2.5, 3.5], "height": [9.0, 8.0, 7.0]})
 OWN = {"0": "elm", "1": "oak", "2": "elm"}
@@ -56,6 +58,25 @@ def test_the_choice_of_an_own_sample_is_kept_in_the_address(ws: Workspace, audit
     app = app.segmented_control(key="influence_way").set_value("known").run()
     assert in_address(app, "question") is None
     assert asked_line(app).startswith("On ")
+
+
+def test_a_worker_gets_ready_where_the_form_is_seen(ws: Workspace, audit: str) -> None:
+    open_influence()
+    assert expected(ws.root) is None
+    assert "About 1 s; about 5 s where this form was only just opened" in texts(
+        open_influence(question="new")
+    )
+    assert expected(ws.root) == Expected(RunKind.QUERY, "dvaudit.warming:load_for_questions")
+
+
+def test_a_first_question_that_learns_once_more_says_so(
+    ws: Workspace, audit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = {"record": {**ws.run_summary(audit)["record"], "features": {"seconds": 35.0}}}
+    monkeypatch.setattr(frames, "summary", lambda *_: summary)
+    said = texts(open_influence(question="new"))
+    assert "About 40 s for the first question" in said
+    assert "learned from 30 samples" in said
 
 
 def test_a_table_is_asked_about_with_the_label_chosen(ws: Workspace, audit: str) -> None:

@@ -43,7 +43,25 @@ def test_without_data_the_page_leads_to_data(ws: Workspace) -> None:
 
 def test_without_an_audit_the_page_leads_to_audit(ws: Workspace, tmp_path: Path) -> None:
     add_table(ws, tmp_path)
-    assert "No finished audit yet" in texts(open_influence())
+    said = texts(open_influence())
+    assert "No finished audit yet" in said
+    assert "Data Value Embedding** (dvemb). Audit the data with it" in said
+    assert "look wrong" not in said
+
+
+@pytest.mark.parametrize("named", ["nope", "30", "-1"])
+def test_a_sample_that_is_not_there_is_named(ws: Workspace, audit: str, named: str) -> None:
+    app = open_influence(sample=named)
+    (warning,) = app.warning
+    assert f"does not have: sample '{named}' to open, of 30." in warning.value.replace("\\", "")
+    assert not app.toast
+    assert in_address(app, "sample") is None
+
+
+def test_a_sample_that_is_there_is_opened_without_a_remark(ws: Workspace, audit: str) -> None:
+    app = open_influence(sample="29")
+    assert not app.warning
+    assert in_address(app, "sample") == "29"
 
 
 def test_an_audit_without_dvemb_names_it_and_how_to_ask_own_samples(

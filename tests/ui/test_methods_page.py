@@ -90,7 +90,7 @@ def test_an_address_that_asks_for_no_method_changes_nothing(ws: Workspace, tmp_p
     app = open_page("audit", {"with": "nonsense"})
     assert not app.exception
     assert [box.label for box in app.checkbox if box.value] == [
-        f"**{INFOS[name].title}**" for name in ("kernel-loo", "cg-score")
+        INFOS[name].title for name in ("kernel-loo", "cg-score")
     ]
 
 

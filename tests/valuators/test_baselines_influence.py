@@ -116,7 +116,7 @@ def solve_ridge(net: nn.Module, data: Batch, ridge: float) -> None:
 def test_an_unfinished_solve_is_told() -> None:
     scores = value(Influence, problem(), damping=1e-6, tolerance=1e-8, iterations=1)
     assert not scores.stats["converged"]
-    assert "raise `iterations` or `damping`" in scores.status
+    assert "raise `iterations` or `damping`" in scores.warnings[0]
 
 
 def test_trak_is_the_paper_s_formula_on_formed_gradients(monkeypatch: pytest.MonkeyPatch) -> None:

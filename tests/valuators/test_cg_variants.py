@@ -83,7 +83,7 @@ def test_automatic_runs_stop_when_half_is_met_and_the_ranking_has_settled() -> N
     assert strict.stats["reliability"] >= 0.9
     bounded = valuators.get("cg-subsampled", {"ratio": 1, "settled": 1, "max_runs": 5}).value(data)
     assert bounded.stats["runs"] == 5
-    assert "most runs allowed" in bounded.status
+    assert "most runs allowed" in bounded.warnings[-1]
 
 
 def test_more_negatives_come_closer_to_the_exact_score() -> None:

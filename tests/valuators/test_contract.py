@@ -240,7 +240,14 @@ def _check_trap(trap: tuple[str, Dataset], result: ValuationResult) -> None:
     data = trap[1]
     assert np.isfinite(result.values).all()
     assert sorted(result.suspicion_ranks()) == list(range(1, len(data) + 1))
+    assert isinstance(result.warnings, tuple)
+    for said in (result.status, *result.warnings):
+        assert said.endswith(".")
+        assert said[0] == said[0].upper() or said.startswith("cleanlab")
+        assert "  " not in said
+    assert not any(warning in result.status for warning in result.warnings)
     if trap[0] in ("one class", "one sample"):
+        assert result.warnings[0].startswith("Only one class occurs")
         assert result.flagged is None or not result.flagged.any()
 
 
@@ -252,8 +259,8 @@ def test_a_forced_ridge_is_reported(name: str) -> None:
     result = valuators.get(name, {"ridge": 0}).value(data)
     assert result.stats["ridge_forced"]
     assert result.stats["ridge"] > 0
-    assert "3 samples point the same way" in result.status
-    assert "raised from 0 to" in result.status
+    assert "3 samples point the same way" in result.warnings[0]
+    assert "raised from 0 to" in result.warnings[-1]
 
 
 @pytest.mark.parametrize("name", RUNNABLE)

@@ -136,7 +136,7 @@ def test_many_contributors_are_sampled() -> None:
     result = _value(data, _clean(), most=40)
     assert result.stats["rounds"] == 40
     assert (result.std_errors > 0).all()
-    assert "raise" in result.status or result.stats["settled"]
+    assert "raise" in " ".join(result.warnings) or result.stats["settled"]
 
 
 def test_without_a_trusted_set_a_part_is_held_out_loudly() -> None:
@@ -203,7 +203,7 @@ def test_one_contributor_and_one_sample_each() -> None:
     data = _grouped(40)
     alone = _value(replace(data, groups=np.full(40, "only", dtype=object)), _clean())
     assert alone.ids == ("only",)
-    assert "nothing to compare" in alone.status
+    assert "nothing to compare" in " ".join(alone.warnings)
     own = np.array([f"p{i}" for i in range(40)], dtype=object)
     assert np.isfinite(_value(replace(data, groups=own), _clean(), game="loo").values).all()
 

@@ -46,7 +46,7 @@ def _value(**settings: object) -> ValuationResult:
 )
 def test_settings_beyond_the_data_are_said(settings: dict[str, int], said: str) -> None:
     result = _value(**settings)
-    assert f" {said}." in result.status
+    assert f"{said}." in result.warnings
     (clamped,) = result.stats["clamped"]
     assert f"{clamped['setting']}: {clamped['asked']:,} asked for, {clamped['used']}" in said
     assert result.stats["settings"][clamped["setting"]] == clamped["asked"]

@@ -16,12 +16,21 @@ from vectors import vector_dataset
 from dvaudit.core.dataset import Dataset, Task
 from dvaudit.core.errors import NumericalError, ResourceError, SettingsError
 from dvaudit.core.machine import GIB, Machine
-from dvaudit.core.progress import Cancelled
+from dvaudit.core.progress import Cancelled, silent
 from dvaudit.core.result import ValuationResult
-from dvaudit.gradients import Curvature, capture, draw_updates, influences, plan_taps, train
+from dvaudit.gradients import (
+    Curvature,
+    Sharpness,
+    capture,
+    draw_updates,
+    influences,
+    plan_taps,
+    train,
+)
 from dvaudit.valuators import dvemb_embedding
 from dvaudit.valuators.dvemb import DvEmb
 from dvaudit.valuators.dvemb_plan import embeddings_fit, plan_points
+from dvaudit.valuators.dvemb_rates import rate_that_would_do
 from dvaudit.valuators.fitting import run_seeds
 from dvaudit.valuators.learner import build_learner
 from dvaudit.valuators.shared import Shared
@@ -145,8 +154,8 @@ def test_coarse_embeddings_are_said() -> None:
     coarse, fine = _value({"projection": 1}), _value({})
     agreement = coarse.stats["embeddings_agreement"]
     assert agreement < 0.8 < fine.stats["embeddings_agreement"]
-    assert f"rank correlation with the values is {agreement:.2f}" in coarse.status
-    assert "coarse" not in fine.status
+    assert f"rank correlation with the values is {agreement:.2f}" in coarse.warnings[-1]
+    assert not any("coarse" in text for text in fine.warnings)
 
 
 def test_embeddings_without_a_label_are_nan_and_many_queries_are_drawn(
@@ -180,30 +189,44 @@ def test_embeddings_past_their_bound_are_left_out_and_said(
 def test_a_steep_run_is_warned_of() -> None:
     settings = {"batch": 40, "epochs": 5}
     result = _value({**settings, "rate": 0.5}, _curve())
-    found = re.search(r"eigenvalue is ([\d.]+) in step .* a rate of ([\d.e+-]+)", result.status)
-    assert found is not None, result.status
+    found = re.search(
+        r"eigenvalue is ([\d.]+) in step .* a rate of ([\d.e+-]+)", result.warnings[0]
+    )
+    assert found is not None, result.warnings
     top = max(each["product"] for each in result.stats["rate_times_eigenvalue"])
     assert 1 < float(found[1]) == pytest.approx(top, rel=0.01)
     milder = _value({**settings, "rate": float(found[2]) * 0.9}, _curve())
-    assert "eigenvalue" not in milder.status
+    assert not any("eigenvalue" in text for text in milder.warnings)
 
 
-def test_an_exploding_run_names_a_rate_that_does() -> None:
-    settings = {"net": "linear", "batch": 4, "epochs": 5, "embeddings": False}
-    with pytest.raises(NumericalError, match=r"grows .*-fold.* Set rate to") as caught:
-        _value({**settings, "rate": 0.6}, _curve())
-    named = re.search(r"Set rate to ([\d.e+-]+)", str(caught.value))
+@pytest.mark.parametrize(
+    ("settings", "rate", "words"),
+    [
+        ({"net": "linear", "batch": 4, "epochs": 5}, 0.6, "grows .*-fold"),
+        ({"net": "mlp", "batch": 4, "epochs": 20}, 50.0, "training diverged"),
+    ],
+)
+def test_a_run_that_cannot_be_told_names_a_rate_that_does(
+    settings: dict[str, Any], rate: float, words: str
+) -> None:
+    settings = {**settings, "embeddings": False}
+    with pytest.raises(NumericalError, match=f"{words}.* Set rate to") as caught:
+        _value({**settings, "rate": rate}, _curve())
+    named = re.search(r"Set rate to ([\d.e+-]+) or less", str(caught.value))
     assert named is not None
-    assert np.isfinite(_value({**settings, "rate": float(named[1])}, _curve()).values).all()
+    found = _value({**settings, "rate": float(named[1])}, _curve())
+    assert np.isfinite(found.values).all()
+    assert max(each["product"] for each in found.stats["rate_times_eigenvalue"]) <= 1
 
 
-def test_a_diverged_training_names_a_rate_that_does() -> None:
-    settings = {"net": "mlp", "batch": 4, "epochs": 20, "embeddings": False}
-    with pytest.raises(NumericalError, match="training diverged") as caught:
-        _value({**settings, "rate": 50.0}, _curve())
-    named = re.search(r"set rate to ([\d.e+-]+)", str(caught.value))
-    assert named is not None
-    assert np.isfinite(_value({**settings, "rate": float(named[1])}, _curve()).values).all()
+def test_a_rate_far_below_what_would_do_is_raised_again() -> None:
+    learner, seed = _told()
+    updates = draw_updates(len(_classes()), batch=4, epochs=3, rate=10.0, seed=seed)
+    steep = [Sharpness(0, 1e6, 10.0)]
+    tried = rate_that_would_do(learner, updates, steep, Curvature.GAUSS_NEWTON, silent)
+    assert tried.would_do
+    assert tried.rate > 1e-3
+    assert f"Set rate to {tried.rate:g} or less" in tried.words
 
 
 def test_runs_are_averaged() -> None:

@@ -151,7 +151,7 @@ def test_classes_without_a_trusted_sample_are_named() -> None:
     assert data.labels is not None
     known = data.labels < 2
     trusted = vector_dataset(data.vectors[known], data.labels[known])
-    assert "1 class has no trusted sample (class 2)" in _value(data, trusted, steps=4).status
+    assert "1 class has no trusted sample (class 2)" in _value(data, trusted, steps=4).warnings[0]
 
 
 def test_the_last_layer_alone_can_be_compared() -> None:

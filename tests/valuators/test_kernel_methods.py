@@ -86,7 +86,7 @@ def test_single_sample_class_is_ranked_and_not_flagged() -> None:
     result = valuators.get("kernel-loo").value(vector_dataset(vectors, codes))
     assert result.flagged is not None
     assert not result.flagged[0]
-    assert "1 class has a single sample" in result.status
+    assert "1 class has a single sample" in result.warnings[0]
 
 
 def test_methods_of_equal_ridge_share_one_factor(monkeypatch: pytest.MonkeyPatch) -> None:
