@@ -120,7 +120,7 @@ def load_images(
     )
     if not good:
         listed = some(f"{item.name}: {item.reason}" for item in damaged)
-        raise UnreadableInputError(f"no image in {path.name} can be read: {listed}.")
+        raise UnreadableInputError(f"no image in {name} can be read: {listed}.")
     return _dataset(files, chosen, name, task, good, checked, damaged)
 
 
