@@ -230,7 +230,7 @@ def _warnings(runs: Sequence[Run]) -> tuple[str, ...]:
         said.append(
             f"The learning rate times the largest curvature eigenvalue is {top.product:.3g} in "
             f"step {top.step + 1:,}: above 1 the influence of early steps is unreliable, above "
-            f"2 it explodes; a rate of {1 / top.eigenvalue:.2g} keeps it at 1."
+            f"2 it explodes. There a rate of {1 / top.eigenvalue:.2g} comes to 1; try that or less."
         )
     if first.embedded is not None and first.embedded.agreement < FAITHFUL:
         said.append(
