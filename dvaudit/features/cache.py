@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -173,7 +174,7 @@ class FeatureCache:
 # A pickle of another release can end in any of these.
 UNREADABLE = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, ImportError, IndexError),
-    *(zipfile.BadZipFile, pickle.UnpicklingError),
+    *(zipfile.BadZipFile, pickle.UnpicklingError, NotImplementedError, tokenize.TokenError),
 )
 
 

@@ -1,4 +1,4 @@
-"""Which parameters of a net the layer rules cover, tried on two samples of the data."""
+"""Which parameters of a net the layer rules cover, tried on a few samples of the data."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dvaudit.core.errors import UnsuitableDataError
-from dvaudit.gradients._capture import Capture, Taps, capture
+from dvaudit.gradients._capture import Taps, capture
 from dvaudit.gradients._frozen import frozen, refuse_mixing
 from dvaudit.gradients._rules import rule_for
 from dvaudit.gradients.layout import Layout
-from dvaudit.gradients.losses import Batch, Loss, check_losses
+from dvaudit.gradients.losses import Batch, Loss, check_losses, take
 from dvaudit.taps.hooks import recording
 
 LOG = logging.getLogger(__name__)
+TOGETHER, ALONE = 8, 3  # samples that are tried together, and of these alone
 
 
 def plan_taps(
@@ -28,8 +29,9 @@ def plan_taps(
     """Return how the gradient of each chosen parameter is had, and write it to the log.
 
     A parameter goes to torch.func where no rule knows its layer, where it is used outside its
-    layer too, or where what the hooks saw of two samples is not the gradient autograd gives one of
-    them alone: a layer whose output is changed in place, a first dimension that is not the sample.
+    layer too, or where what the hooks saw of a few samples is not the gradient autograd gives each
+    alone: a layer whose output is changed in place, a first dimension that is not the sample, a net
+    that gives samples to its layers in another order or in part.
 
     Args:
         batch: at least one sample.
@@ -42,22 +44,27 @@ def plan_taps(
     layout = Layout.of(model, parameters)
     if not len(batch[0]):
         raise UnsuitableDataError("The batch has no sample; give at least one.")
-    two = (batch[0][[0, -1]], batch[1][[0, -1]])
-    layers = _usable(model, two[0], _candidates(model, layout))
+    few = take(batch, _spread(len(batch[0]), TOGETHER))
+    layers = _usable(model, few[0], _candidates(model, layout))
     everything = Taps(layout, layers, ())
-    truth = _alone(model, loss, (two[0][:1], two[1][:1]), layout)
-    seen = capture(model, loss, two, everything)
-    _refuse_unequal(seen.losses[0], truth[0])
-    noise = 16 * _eps(truth[0]) * max(float(value.abs().max()) for value in truth[1].values())
-    elsewhere = _used_elsewhere(model, loss, two, layers, layout)
-    rest = tuple(
-        name
-        for name in layout.shapes
-        if name in elsewhere or not _agrees(seen, name, truth[1][name], noise)
-    )
-    if rest:
-        LOG.info("Per-sample gradients by torch.func for %d parameters: %s", len(rest), rest)
-    return Taps(layout, _without(layers, rest), rest)
+    seen = capture(model, loss, few, everything)
+    rest = _used_elsewhere(model, loss, few, layers, layout) | (set(layout.shapes) - seen.covered)
+    for at in _spread(len(few[0]), ALONE).tolist():
+        value, truth = _alone(model, loss, take(few, torch.tensor([at])), layout)
+        _refuse_unequal(seen.losses[at], value)
+        noise = 16 * _eps(value) * max(float(each.abs().max()) for each in truth.values())
+        for name in set(layout.shapes) - rest:
+            if not _agrees(seen.gradients_of(name)[at], truth[name], noise):
+                rest.add(name)
+    left = tuple(name for name in layout.shapes if name in rest)
+    if left:
+        LOG.info("Per-sample gradients by torch.func for %d parameters: %s", len(left), left)
+    return Taps(layout, _without(layers, rest), left)
+
+
+def _spread(n: int, most: int) -> Tensor:
+    """Return rows from the first to the last, evenly spread; of one sample that one, twice."""
+    return torch.linspace(0, n - 1, max(2, min(n, most))).round().long()
 
 
 def _candidates(model: nn.Module, layout: Layout) -> dict[nn.Module, dict[str, str]]:
@@ -170,14 +177,12 @@ def _refuse_unequal(together: Tensor, alone: Tensor) -> None:
         )
 
 
-def _agrees(seen: Capture, name: str, truth: Tensor, noise: float) -> bool:
+def _agrees(found: Tensor, truth: Tensor, noise: float) -> bool:
     """Compare to a quarter of the digits: deep nets in float32 lose half of them to rounding.
 
     The gradient of another function differs in the first digit.
     """
-    if name not in seen.covered:
-        return False
-    gap = (seen.gradients_of(name)[0] - truth).abs().max()
+    gap = (found - truth).abs().max()
     return bool(gap <= _eps(truth) ** 0.25 * truth.abs().max() + noise)
 
 

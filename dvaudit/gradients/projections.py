@@ -120,7 +120,7 @@ class Formed(LayerProjection):
             seen.gradients_of(name) if name in seen.covered else rest[name]
             for name in self.parameters
         ]
-        gradients = torch.cat([part.flatten(1) for part in parts], dim=1)
+        gradients = torch.cat([part.reshape(len(part), -1) for part in parts], dim=1)
         return gradients if self.matrix is None else gradients @ self.matrix.T
 
     def describe(self) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from dvaudit.core.progress import Cancelled
+from dvaudit.jobs.remaining import Remaining
 from dvaudit.store.runs import Runs
 
 INTERVAL: Final = 0.25  # seconds between two writes
-_TELLS_AFTER: Final = 3.0  # seconds of work from which its speed says how long the rest takes
-_TELLS_FROM: Final = 0.1  # or the share of the work done
 _QUIET_TURNS: Final = 4  # look for a cancellation this rarely while nothing is reported
 
 
@@ -30,7 +29,7 @@ class Reporter:
         self._interval = interval
         # One place, taken and filled in one step each, so no report is lost between threads.
         self._newest: deque[tuple[float, str]] = deque(maxlen=1)
-        self._first: tuple[float, float] | None = None  # time and fraction of the first report
+        self._remaining: Remaining | None = None  # from the first report on
         self._cancelled = threading.Event()
         self._ended = threading.Event()
         self._problem: BaseException | None = None
@@ -44,8 +43,8 @@ class Reporter:
             Exception: what kept an earlier report from being stored, such as a full disk.
         """
         fraction = min(max(float(fraction), 0.0), 1.0)
-        if self._first is None:
-            self._first = time.monotonic(), fraction
+        if self._remaining is None:
+            self._remaining = Remaining(time.monotonic(), fraction)
         self._newest.append((fraction, stage))
         if self._cancelled.is_set():
             raise Cancelled
@@ -81,7 +80,9 @@ class Reporter:
         """Store the newest report, or at times ask only; return the number of quiet turns."""
         if self._newest:
             fraction, stage = self._newest.pop()
-            cancelled = self._queue.report(self._run_id, fraction, stage, self._eta(fraction))
+            assert self._remaining is not None
+            left = self._remaining.told(time.monotonic(), fraction)
+            cancelled = self._queue.report(self._run_id, fraction, stage, left)
             quiet = 0
         else:
             cancelled = quiet % _QUIET_TURNS == 0 and self._queue.cancel_requested(self._run_id)
@@ -89,16 +90,3 @@ class Reporter:
         if cancelled:
             self._cancelled.set()
         return quiet
-
-    def _eta(self, fraction: float) -> float | None:
-        """Seconds left at the speed of this attempt: work done before a resume is not counted.
-
-        None at first: what comes before the long part tells nothing of its speed.
-        """
-        if self._first is None:
-            return None
-        start, before = self._first
-        elapsed, done = time.monotonic() - start, fraction - before
-        if done <= 0 or (elapsed < _TELLS_AFTER and done < _TELLS_FROM):
-            return None
-        return elapsed * (1 - fraction) / done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -88,3 +88,13 @@ def mirrored(key: str, options: Sequence[str], reset: Sequence[str] = ()) -> Cal
         in_address({key: there, **{other: [] for other in reset}})
 
     return follow
+
+
+def chosen_among(key: str, options: Collection[str]) -> str | None:
+    """Return what a box holds, for its callback; None where that is no option.
+
+    The browser sends an option as its text. While a run goes on, texts that tell its state change,
+    and one that was on its way comes back as itself.
+    """
+    chosen = st.session_state.get(key)
+    return chosen if chosen in options else None

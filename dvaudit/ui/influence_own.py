@@ -14,7 +14,7 @@ from dvaudit import audits
 from dvaudit.core.dataset import Kind
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import influence_data as data
-from dvaudit.ui.addressed import in_address, left_over, misread, not_followed
+from dvaudit.ui.addressed import chosen_among, in_address, left_over, misread, not_followed
 from dvaudit.ui.following import awaited, follow
 from dvaudit.ui.history import number
 from dvaudit.ui.influence_answers import on_own
@@ -203,13 +203,16 @@ def _earlier(ws: Workspace, asked: Sequence[RunRecord], shown: RunRecord | None)
         format_func=lambda key: _words(known[key]),
         key=_EARLIER,
         on_change=_reopen,
+        args=(list(known),),
         placeholder="Choose one to see its answer",
     )
 
 
-def _reopen() -> None:
-    chosen = st.session_state.get(_EARLIER)
-    _open(NEW if chosen is None else str(chosen))
+def _reopen(known: Sequence[str]) -> None:
+    if st.session_state.get(_EARLIER) is None:
+        _open(NEW)
+    elif chosen := chosen_among(_EARLIER, known):
+        _open(chosen)
 
 
 def _delete(ws: Workspace, question_id: str) -> None:

@@ -17,7 +17,7 @@ from dvaudit.findings.pruning import Series, order_words
 from dvaudit.store import DatasetRecord, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames, theme
 from dvaudit.ui import pruning_charts as charts
-from dvaudit.ui.addressed import in_address, left_over, misread, not_followed
+from dvaudit.ui.addressed import chosen_among, in_address, left_over, misread, not_followed
 from dvaudit.ui.components.curve import curve
 from dvaudit.ui.following import follow
 from dvaudit.ui.history import number
@@ -86,10 +86,16 @@ def _choose(runs: Sequence[RunRecord]) -> RunRecord:
             list(known),
             format_func=lambda key: _words(known[key]) if key in known else key,
             key="choose_pruning",
-            on_change=lambda: _address(**{PRUNING: st.session_state["choose_pruning"], CUT: ""}),
+            on_change=_choose_pruning,
+            args=(list(known),),
             width=560,
         )
     return known[chosen]
+
+
+def _choose_pruning(known: Sequence[str]) -> None:
+    if chosen := chosen_among("choose_pruning", known):
+        _address(**{PRUNING: chosen, CUT: ""})
 
 
 def _address(**given: str) -> None:

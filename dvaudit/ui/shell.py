@@ -11,6 +11,7 @@ import streamlit as st
 
 from dvaudit.store import DatasetRecord, DatasetStatus, RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.ui import dialogs, history, theme
+from dvaudit.ui.addressed import chosen_among
 from dvaudit.ui.session import absence_shown, current, select, workspace
 from dvaudit.ui.words import ago, plain, shortened
 
@@ -80,7 +81,8 @@ def _choose(ws: Workspace) -> None:
         list(datasets),
         format_func=lambda key: names.get(key, key),
         key="choose_dataset",
-        on_change=lambda: select(st.session_state["choose_dataset"]),
+        on_change=_choose_dataset,
+        args=(list(datasets),),
         # The box has no room for a long name.
         help=plain(_dataset_text(selection.dataset)),
     )
@@ -88,15 +90,25 @@ def _choose(ws: Workspace) -> None:
     if selection.run is None:
         return
     st.session_state["choose_run"] = selection.run.id
-    dataset_id = selection.dataset.id
     st.selectbox(
         "Audit",
         list(runs),
         format_func=lambda key: run_text(runs[key]) if key in runs else key,
         key="choose_run",
-        on_change=lambda: select(dataset_id, st.session_state["choose_run"]),
+        on_change=_choose_run,
+        args=(selection.dataset.id, list(runs)),
         help=history.facts(selection.run),
     )
+
+
+def _choose_dataset(known: Sequence[str]) -> None:
+    if chosen := chosen_among("choose_dataset", known):
+        select(chosen)
+
+
+def _choose_run(dataset_id: str, known: Sequence[str]) -> None:
+    if chosen := chosen_among("choose_run", known):
+        select(dataset_id, chosen)
 
 
 def _dataset_texts(records: Sequence[DatasetRecord]) -> dict[str, str]:

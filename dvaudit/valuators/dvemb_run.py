@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -224,11 +225,17 @@ class _Back:
         tried = rate_that_would_do(
             self._learner, self._run.updates, probes, self._curvature, progress
         )
+        grown = growth(norms, window)
+        times = f"grows {grown:.3g}-fold" if math.isfinite(grown) else "grows beyond all numbers"
+        steep = (
+            f"the learning rate {top.rate:g} times the largest curvature eigenvalue is "
+            f"{top.product:.3g}, and above 2 influence explodes"
+            if top.product > 1
+            else f"at the learning rate {top.rate:g} the run is too steep"
+        )
         return NumericalError(
             f"Carried back over steps {step + 1:,} to {last + 1:,}, the gradient of the "
-            f"trusted loss grows {growth(norms, window):.3g}-fold: the learning rate {top.rate:g} "
-            f"times the largest curvature eigenvalue is {top.product:.3g}, and above 2 influence "
-            f"explodes. {tried.words}"
+            f"trusted loss {times}: {steep}. {tried.words}"
         )
 
 
