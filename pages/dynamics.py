@@ -4,6 +4,7 @@ import streamlit as st
 
 from dvaudit.store import RunKind, RunStatus
 from dvaudit.ui import dynamics_frames, dynamics_live, dynamics_view
+from dvaudit.ui.method_words import failures_told
 from dvaudit.ui.session import current, empty_state, require_dataset, workspace
 from dvaudit.ui.words import plain
 
@@ -23,6 +24,7 @@ if run is None:
     st.stop()
 
 dynamics_view.another_at_work(dataset, run, ws.runs(dataset.id, RunKind.AUDIT))
+failures_told(ws, run)
 if run.status is not RunStatus.DONE:
     dynamics_live.show_live(ws, dataset, run, dynamics_view.following(run))
 elif methods := dynamics_frames.methods(ws, run):

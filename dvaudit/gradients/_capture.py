@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from dvaudit.core.errors import UnsuitableDataError
 from dvaudit.gradients._frozen import frozen
 from dvaudit.gradients._perceptron import Perceptron, Use
 from dvaudit.gradients._rest import Rest
@@ -128,7 +129,8 @@ def capture(
             Those given are kept, so they must not change while the capture is in use.
 
     Raises:
-        UnsuitableDataError: a loss that is not one number a sample.
+        UnsuitableDataError: a loss that is not one number a sample, or a net that hands layers a
+            part of the samples.
     """
     plain = Perceptron.of(model, batch[0])
     if plain is None:
@@ -166,11 +168,22 @@ def _by_autograd(
         losses = loss(outputs, batch[1])
         check_losses(losses, len(batch[0]))
         seen = [(module, *use) for module, uses in recorded.items() for use in uses]
+        _refuse_parts(len(batch[0]), [len(inputs) for _, inputs, _ in seen])
         deltas = _gradients(losses, [output for _, _, output in seen])
     return losses.detach(), [
         Use(module, inputs.detach(), delta)
         for (module, inputs, _), delta in zip(seen, deltas, strict=True)
     ]
+
+
+def _refuse_parts(n: int, sizes: Iterable[int]) -> None:
+    """Refuse a net that hands a layer another number of samples than when it was tried."""
+    parts = sorted({size for size in sizes if size != n})
+    if parts:
+        raise UnsuitableDataError(
+            f"A layer of the net saw {parts[0]:,} of {n:,} samples: which go where depends on the "
+            "data. Give every sample to every layer and weigh the outputs instead."
+        )
 
 
 def _gradients(losses: Tensor, outputs: list[Tensor]) -> Sequence[Tensor]:

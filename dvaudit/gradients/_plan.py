@@ -20,7 +20,7 @@ from dvaudit.gradients.losses import Batch, Loss, check_losses, take
 from dvaudit.taps.hooks import recording
 
 LOG = logging.getLogger(__name__)
-TOGETHER, ALONE = 8, 3  # samples that are tried together, and of these alone
+TOGETHER, ALONE = 32, 3  # samples that are tried together, and of these alone
 
 
 def plan_taps(

@@ -12,6 +12,7 @@ from dvaudit.ui import frames, theme
 from dvaudit.ui.addressed import in_address, not_followed
 from dvaudit.ui.contributors_charts import show
 from dvaudit.ui.history import number
+from dvaudit.ui.method_words import failures_told
 from dvaudit.ui.samples_view import whole_number
 from dvaudit.ui.session import empty_state
 from dvaudit.ui.words import count, plain
@@ -19,8 +20,9 @@ from dvaudit.ui.words import count, plain
 K = "k"  # in the address
 
 
-def enough_methods(run: RunRecord, frame: pd.DataFrame) -> bool:
+def enough_methods(ws: Workspace, run: RunRecord, frame: pd.DataFrame) -> bool:
     """True where an audit has two methods to compare; otherwise say how to get them."""
+    failures_told(ws, run)
     found = data.methods(frame)
     if len(found) > 1:
         return True
@@ -39,7 +41,7 @@ def enough_methods(run: RunRecord, frame: pd.DataFrame) -> bool:
 def agreement(ws: Workspace, run: RunRecord) -> None:
     """Show both maps side by side, and how the consensus is made."""
     frame = frames.findings(ws, run)
-    if not enough_methods(run, frame):
+    if not enough_methods(ws, run, frame):
         return
     left, right = st.columns(2, gap="medium")
     with left:

@@ -36,7 +36,7 @@ _BOTH, _ONE, _OTHER = "both", "first", "second"
 def disagreements(ws: Workspace, dataset: DatasetRecord, run: RunRecord) -> None:
     """Show the choice of two methods, and the samples on which they differ most."""
     frame = frames.findings(ws, run)
-    if not enough_methods(run, frame):
+    if not enough_methods(ws, run, frame):
         return
     one, other, side = _choose(ws, run, data.rankings(frame))
     if one == other:

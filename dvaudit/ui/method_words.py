@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dvaudit import valuators
-from dvaudit.store import RunRecord, Workspace
+from dvaudit.store import RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.words import plain
 
@@ -44,6 +44,15 @@ def failures_of(ws: Workspace, run: RunRecord) -> list[tuple[str, str]]:
     """Return (title, reason) of each method that failed in a finished audit."""
     failed = _record(ws, run).get("failed", {})
     return [(title_of(name), str(reason)) for name, reason in failed.items()]
+
+
+def failures_told(ws: Workspace, run: RunRecord) -> None:
+    """Say in a line which methods of a finished audit failed; the Audit page says why."""
+    if run.status is not RunStatus.DONE:
+        return
+    titles = [plain(title) for title, _ in failures_of(ws, run)]
+    if titles:
+        st.caption(f"Failed in this audit: {', '.join(titles)}. The page Audit says why.")
 
 
 def warnings_shown(

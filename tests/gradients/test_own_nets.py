@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +11,8 @@ from products import DOUBLE, assert_same, classes, fill, vectors
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dvaudit.core.errors import SettingsError
+import dvaudit
+from dvaudit.core.errors import SettingsError, UnsuitableDataError
 from dvaudit.gradients import Curvature, inner_products, plan_taps, squared_norms
 from dvaudit.gradients.curvature import gradient_and_curvature
 from dvaudit.gradients.losses import cross_entropy, squared_error
@@ -57,6 +59,33 @@ class Recurrent(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.head(self.recurrent(inputs)[0][:, -1])
+
+
+class Sorts(nn.Module):
+    """Gives samples to a layer in another order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 5), nn.Linear(5, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        order = inputs[:, 0].argsort()
+        return self.last(torch.tanh(self.first(inputs[order]))[order.argsort()])
+
+
+class Routes(nn.Module):
+    """Gives samples to one of two layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.high = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        high = inputs[:, 0] > 0
+        outputs = inputs.new_zeros(len(inputs), 3)
+        outputs[high] = self.high(inputs[high])
+        outputs[~high] = self.low(inputs[~high])
+        return outputs
 
 
 @settings(max_examples=40)
@@ -150,3 +179,26 @@ def test_directions_of_another_form_are_refused() -> None:
     for directions in (vectors(1, 15)[0], vectors(2, 15).float()):
         with pytest.raises(SettingsError, match=r"give \(k, P\) in torch.float64"):
             inner_products(model, cross_entropy, batch, directions)
+
+
+@pytest.mark.parametrize("build", [Sorts, Routes])
+def test_nets_that_take_the_batch_apart_are_noticed(build: type[nn.Module]) -> None:
+    inputs = vectors(9, 4)
+    inputs[0, 0], inputs[-1, 0] = 1.0, 2.0  # first and last are in order, and go the same way
+    assert_same(fill(build()), cross_entropy, (inputs, classes(9, 3)))
+
+
+def test_a_part_that_was_not_tried_is_refused() -> None:
+    model, tried = fill(Routes()), vectors(9, 4)
+    tried[:, 0] = tried[:, 0].abs()  # the other layer sees none
+    taps = plan_taps(model, cross_entropy, (tried, classes(9, 3)), ["high.weight"])
+    with pytest.raises(UnsuitableDataError, match=r"A layer of the net saw \d of 9 samples"):
+        squared_norms(model, cross_entropy, (vectors(9, 4), classes(9, 3)), taps=taps)
+
+
+def test_data_value_embedding_takes_a_parameter_without_dimensions() -> None:
+    draws = np.random.default_rng(0)
+    parts = [draws.standard_normal((n, 4)) for n in (24, 9)]
+    data, trusted = (dvaudit.load((part, np.arange(len(part)) % 3)) for part in parts)
+    found = dvaudit.value(data, "dvemb", trusted=trusted, net=Scaled(), epochs=2, batch=8)
+    assert np.ptp(found.values) > 0

@@ -100,3 +100,11 @@ def test_influence_says_that_dvemb_failed(ws: Workspace, tmp_path: Path) -> None
     said = " ".join(each.value for each in app.markdown).replace("\\", "")
     assert "Data Value Embedding failed in this audit" in said
     assert "It diverged; lower the rate." in said
+
+
+@pytest.mark.parametrize("page", ["compare", "dynamics"])
+def test_pages_on_methods_name_those_that_failed(ws: Workspace, tmp_path: Path, page: str) -> None:
+    _, run = add_audited_table(ws, tmp_path)
+    _say(ws, run, failed={"liveval": "The training diverged."})
+    said = [box.value for box in open_page(page).caption]
+    assert "Failed in this audit: LiveVal. The page Audit says why." in said
