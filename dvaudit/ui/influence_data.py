@@ -15,8 +15,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dvaudit import audits
-from dvaudit.describing import key_of
+from dvaudit import audits, describing
 from dvaudit.store import RunKind, RunRecord, RunStatus, Workspace
 from dvaudit.ui import frames
 from dvaudit.ui.ranking import SUSPICION, numbers
@@ -114,8 +113,8 @@ def classes(ws: Workspace, run: RunRecord) -> tuple[str, ...]:
 
 
 def keeps_terms(ws: Workspace, run: RunRecord) -> bool:
-    """True where it is known what describes new samples as the audit described its own."""
-    return bool(key_of(ws, run, record_of(ws, run)))
+    """True where what describes new samples as the audit described its own is still there."""
+    return describing.keeps_terms(ws, run, record_of(ws, run))
 
 
 def own_samples(ws: Workspace, question: RunRecord) -> pd.DataFrame:

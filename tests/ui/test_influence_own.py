@@ -15,10 +15,10 @@ from influential import add_influence, add_question
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dvaudit import answering
+from dvaudit import answering, describing
 from dvaudit.jobs.expecting import Expected, expected
 from dvaudit.store import RunKind, RunStatus, Workspace
-from dvaudit.ui import frames
+from dvaudit.ui import frames, influence_data
 
 ROWS = pd.DataFrame({"width": [1.5, 2.5, 3.5], "height": [9.0, 8.0, 7.0]})
 OWN = {"0": "elm", "1": "oak", "2": "elm"}
@@ -288,3 +288,14 @@ def test_an_audit_without_influence_names_the_question_it_was_asked(
     app = app.selectbox(key="choose_run").set_value(bare).run()
     assert not app.warning
     assert "question" not in app.query_params
+
+
+def test_what_describes_new_samples_is_kept_while_its_file_is_there(
+    ws: Workspace, audit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {**influence_data.record_of(ws, ws.run(audit)), describing.KEY: "k"}
+    monkeypatch.setattr(influence_data, "record_of", lambda *_: record)
+    assert not influence_data.keeps_terms(ws, ws.run(audit)), "its cache was emptied"
+    ws.feature_cache.mkdir(parents=True, exist_ok=True)
+    (ws.feature_cache / "k.fitted.npz").touch()
+    assert influence_data.keeps_terms(ws, ws.run(audit))
